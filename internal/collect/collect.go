@@ -1,0 +1,116 @@
+// Package collect defines what a collector is and runs many of them: each looks
+// in one place and brings observations. A collector does not judge, log, print
+// or read the clock for a verdict.
+package collect
+
+import (
+	"context"
+	"sync"
+	"time"
+
+	"github.com/akscert/akscert/internal/target"
+	"github.com/akscert/akscert/pkg/certs"
+	"github.com/akscert/akscert/pkg/report"
+)
+
+// Observation is one thing a collector brought home. Exactly one of its
+// pointers is set.
+type Observation struct {
+	Certificate *Certificate
+	Credential  *report.Credential
+	Handshake   *Handshake
+	Gap         *Gap
+	Skipped     *Skipped
+}
+
+// Certificate is a certificate and the place it was found in.
+type Certificate struct {
+	certs.Certificate
+	Role     report.Role
+	Node     string
+	Location string // with #0, #1 … appended where one place holds several
+}
+
+// Handshake is what an API server presented and what the kubeconfig would have
+// trusted, for audit to compare. The certificates are also observations of
+// their own.
+type Handshake struct {
+	Location   string // host:port
+	ServerName string // the name a client would verify: tls-server-name or the host
+	Insecure   bool   // insecure-skip-tls-verify
+	Presented  []certs.Certificate
+	// CA is the kubeconfig's bundle. Empty with CAUnread false means the
+	// kubeconfig names none and the system's roots are trusted.
+	CA       []certs.Certificate
+	CAUnread bool // the kubeconfig names a bundle that could not be read
+}
+
+// Gap is a reason why nothing could be had.
+type Gap struct {
+	Node      string
+	Location  string
+	Reason    report.Reason
+	Message   string
+	Hint      string
+	Retryable bool
+}
+
+// Skipped says why a source was left out by design.
+type Skipped struct{ Why string }
+
+// Collector looks in one place.
+type Collector interface {
+	Source() report.Source
+	// Collect looks at t. It returns what it has when ctx ends, with a gap
+	// for what it has not.
+	Collect(ctx context.Context, t target.Target) []Observation
+}
+
+// Batch is what one collector brought from one target.
+type Batch struct {
+	Target       target.Target
+	Source       report.Source
+	Observations []Observation
+	Took         time.Duration
+}
+
+// All runs every collector on every target, at most parallel at once, and
+// returns the batches in the order of the targets, then of the collectors. A
+// pair whose turn had not come when ctx ended has one gap that says so.
+func All(ctx context.Context, targets []target.Target, collectors []Collector, parallel int) []Batch {
+	batches := make([]Batch, len(targets)*len(collectors))
+	turns := make(chan int)
+	var workers sync.WaitGroup
+	for range min(max(parallel, 1), len(batches)) {
+		workers.Go(func() {
+			for i := range turns {
+				t, c := targets[i/len(collectors)], collectors[i%len(collectors)]
+				start := time.Now()
+				var seen []Observation
+				if ctx.Err() != nil {
+					seen = []Observation{{Gap: Ended(ctx, "")}}
+				} else {
+					seen = c.Collect(ctx, t)
+				}
+				batches[i] = Batch{Target: t, Source: c.Source(), Observations: seen, Took: time.Since(start)}
+			}
+		})
+	}
+	for i := range batches {
+		turns <- i
+	}
+	close(turns)
+	workers.Wait()
+	return batches
+}
+
+// Ended is the gap for something at location that was not looked at because
+// ctx, the whole run, ended first.
+func Ended(ctx context.Context, location string) *Gap {
+	if context.Cause(ctx) == context.DeadlineExceeded {
+		return &Gap{Location: location, Reason: report.ReasonTimeout, Retryable: true,
+			Message: "the run's time was up before this was looked at", Hint: "give the run more time with --timeout"}
+	}
+	return &Gap{Location: location, Reason: report.ReasonInterrupted, Retryable: true,
+		Message: "interrupted before this was looked at", Hint: "run it again"}
+}

@@ -1,0 +1,57 @@
+package collect
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"os"
+)
+
+// MaxFile bounds what is read of one file: 64 MiB, room for some 30,000
+// certificates.
+const MaxFile = 64 << 20
+
+// ReadFile reads a file that a person named, bounded by MaxFile and by ctx: a
+// named pipe that nobody writes to must not hold an audit.
+func ReadFile(ctx context.Context, path string) ([]byte, error) {
+	return await(ctx, func() ([]byte, error) {
+		f, err := os.Open(path)
+		if err != nil {
+			return nil, err
+		}
+		defer f.Close()
+		return ReadAll(f)
+	})
+}
+
+// ReadAll reads r, bounded by MaxFile.
+func ReadAll(r io.Reader) ([]byte, error) {
+	data, err := io.ReadAll(io.LimitReader(r, MaxFile+1))
+	if err != nil {
+		return nil, err
+	}
+	if len(data) > MaxFile {
+		return nil, fmt.Errorf("larger than %d MiB", MaxFile>>20)
+	}
+	return data, nil
+}
+
+// await runs read in a goroutine of its own and gives up on it, not on the
+// caller, when ctx ends.
+func await(ctx context.Context, read func() ([]byte, error)) ([]byte, error) {
+	type result struct {
+		data []byte
+		err  error
+	}
+	done := make(chan result, 1)
+	go func() {
+		data, err := read()
+		done <- result{data, err}
+	}()
+	select {
+	case r := <-done:
+		return r.data, r.err
+	case <-ctx.Done():
+		return nil, context.Cause(ctx)
+	}
+}

@@ -1,0 +1,71 @@
+// Package target says what a target is: one cluster and every way we have to
+// look at it. Values only.
+package target
+
+// Target is one cluster. Any part may be absent.
+type Target struct {
+	// ID is the lower-cased ARM id where known, else the context name.
+	ID string
+	// Name is what a person calls the cluster.
+	Name string
+	// Context is the kubeconfig context, empty without one.
+	Context string
+	// Cluster is the context's cluster entry; nil when there is none.
+	Cluster *Cluster
+	// User is the context's user entry; nil when there is none.
+	User *User
+	// Problems says what is wrong with the context itself, such as a cluster
+	// entry it names and the kubeconfig does not have. Each is a gap.
+	Problems []string
+}
+
+// Cluster is a kubeconfig's cluster entry.
+type Cluster struct {
+	Name string
+	File string // the kubeconfig it stands in, as it was named to us
+
+	Server                string // as written in the kubeconfig
+	TLSServerName         string // overrides the server's host in the handshake
+	ProxyURL              string // may hold a password: never print it unredacted
+	InsecureSkipTLSVerify bool
+	CA                    Material // the CA bundle; zero when the system's roots are trusted
+}
+
+// User is a kubeconfig's user entry, without its private key.
+type User struct {
+	Name string
+	File string
+
+	ClientCertificate Material
+	Token             Secret
+	TokenFile         string // takes precedence over Token, as in client-go
+	Exec              string // the exec plugin's command, never run by an audit; empty for none
+	AuthProvider      string // the auth provider's name; empty for none
+	Basic             bool   // has a user name and password
+}
+
+// Material is bytes held inline, or the file they are in. Data wins over File,
+// as in clientcmd.
+type Material struct {
+	Data []byte
+	File string
+}
+
+// IsZero reports whether there is neither data nor a file.
+func (m Material) IsZero() bool { return len(m.Data) == 0 && m.File == "" }
+
+// Secret is a value that no formatting or encoding prints.
+type Secret struct{ value string }
+
+// NewSecret wraps v.
+func NewSecret(v string) Secret { return Secret{v} }
+
+// Reveal gives the value back, for the one place that uses it.
+func (s Secret) Reveal() string { return s.value }
+
+// IsZero reports whether the secret is empty.
+func (s Secret) IsZero() bool { return s.value == "" }
+
+func (Secret) String() string               { return "REDACTED" }
+func (Secret) GoString() string             { return "REDACTED" }
+func (Secret) MarshalText() ([]byte, error) { return []byte("REDACTED"), nil }

@@ -1,0 +1,294 @@
+// Package report is the public contract of akscert: the one value in the
+// middle, as versioned JSON. Everything after an audit reads only this.
+//
+// Adding a field is a minor version of the schema; changing or removing one is
+// a major one. Arrays are never null. Times are RFC 3339 in UTC. A field whose
+// value is not known is absent, not zero.
+package report
+
+import "time"
+
+// SchemaVersion and Kind identify the document.
+const (
+	SchemaVersion = "1.0"
+	Kind          = "CertificateAudit"
+)
+
+// Report is one audit.
+type Report struct {
+	SchemaVersion   string        `json:"schemaVersion"`
+	Kind            string        `json:"kind"`
+	Tool            Tool          `json:"tool"`
+	AsOf            time.Time     `json:"asOf"`            // the instant everything was judged at, whole seconds
+	StartedAt       time.Time     `json:"startedAt"`       // when the audit began, by the wall clock
+	DurationSeconds float64       `json:"durationSeconds"` // seconds, to the millisecond
+	Policy          Policy        `json:"policy"`
+	Outcome         Outcome       `json:"outcome"`
+	ExitCode        int           `json:"exitCode"`
+	Complete        bool          `json:"complete"` // all that was asked for was examined
+	Summary         Summary       `json:"summary"`
+	Clusters        []Cluster     `json:"clusters"`
+	Nodes           []Node        `json:"nodes"`
+	Certificates    []Certificate `json:"certificates"`
+	Findings        []Finding     `json:"findings"`
+	Remedies        []Remedy      `json:"remedies"`
+	Gaps            []Gap         `json:"gaps"`
+}
+
+// Tool names the program that wrote the report.
+type Tool struct {
+	Name    string `json:"name"`
+	Version string `json:"version"`
+}
+
+// Policy is what certificates were judged against, as given or by default.
+type Policy struct {
+	WarnAt          string   `json:"warnAt"`                 // "80%" of lifetime used, or time left such as "30d"
+	CriticalAt      string   `json:"criticalAt"`             // as WarnAt
+	WarnLead        string   `json:"warnLead,omitempty"`     // the warning point comes no earlier than this before notAfter; absent when WarnAt was given by hand
+	CriticalLead    string   `json:"criticalLead,omitempty"` // as WarnLead
+	UnknownLifetime Unknown  `json:"unknownLifetime"`        // used where only notAfter is known
+	FailOn          Severity `json:"failOn"`                 // the least severity that makes the exit code 1; "none" for never
+}
+
+// Unknown holds the points used where only notAfter is known, as time left.
+type Unknown struct {
+	WarnAt     string `json:"warnAt"`
+	CriticalAt string `json:"criticalAt"`
+}
+
+// Outcome is the result of an audit in a word.
+type Outcome string
+
+// The outcomes.
+const (
+	OutcomeOK          Outcome = "ok"          // nothing at or above failOn, nothing missing
+	OutcomeFindings    Outcome = "findings"    // something at or above failOn
+	OutcomeIncomplete  Outcome = "incomplete"  // nothing that fails, but part could not be examined
+	OutcomeInterrupted Outcome = "interrupted" // a signal or the run's timeout ended it early
+)
+
+// State is the state of one certificate at the audited instant.
+type State string
+
+// The states, in rising order of severity. See the lifetime package.
+const (
+	StateOK          State = "ok"
+	StateDue         State = "due"
+	StateWarning     State = "warning"
+	StateCritical    State = "critical"
+	StateNotYetValid State = "not-yet-valid"
+	StateExpired     State = "expired"
+)
+
+// Severity is how bad a finding is.
+type Severity string
+
+// The severities, in rising order. None is only a value of Policy.FailOn.
+const (
+	SeverityInfo     Severity = "info"
+	SeverityDue      Severity = "due"
+	SeverityWarning  Severity = "warning"
+	SeverityCritical Severity = "critical"
+	SeverityExpired  Severity = "expired"
+	SeverityNone     Severity = "none"
+)
+
+// Rank orders severities: info 0, due 1, warning 2, critical 3, expired 4.
+// Anything else, "none" among it, is 5: above all that a finding can be.
+func (s Severity) Rank() int {
+	switch s {
+	case SeverityInfo:
+		return 0
+	case SeverityDue:
+		return 1
+	case SeverityWarning:
+		return 2
+	case SeverityCritical:
+		return 3
+	case SeverityExpired:
+		return 4
+	}
+	return 5
+}
+
+// Source is a place that is looked at.
+type Source string
+
+// The sources.
+const (
+	SourceKubeconfig Source = "kubeconfig"
+	SourceAPIServer  Source = "apiserver"
+	SourceFile       Source = "file"
+)
+
+// Role is what a certificate is for.
+type Role string
+
+// The roles.
+const (
+	RoleClient       Role = "client"                 // a kubeconfig user's client certificate
+	RoleClusterCA    Role = "cluster-ca"             // trusted by a kubeconfig, or found as ca.crt on a node
+	RoleAPIServer    Role = "apiserver"              // the serving certificate presented in the handshake
+	RoleIntermediate Role = "apiserver-intermediate" // any other certificate presented in the handshake
+	RoleOther        Role = "other"
+)
+
+// Renewal is how a certificate is renewed, from its role and from
+// configuration evidence only.
+type Renewal string
+
+// The kinds of renewal.
+const (
+	RenewalManual    Renewal = "manual"    // somebody has to fetch a new one
+	RenewalNone      Renewal = "none"      // never renews by itself: CAs and self-signed certificates
+	RenewalAutomatic Renewal = "automatic" // renews itself
+	RenewalUnknown   Renewal = "unknown"
+)
+
+// Summary counts what follows it.
+type Summary struct {
+	Clusters     int         `json:"clusters"`
+	Nodes        int         `json:"nodes"`
+	Certificates int         `json:"certificates"` // rows, not occurrences
+	States       StateCounts `json:"states"`
+	Findings     int         `json:"findings"`
+	Gaps         int         `json:"gaps"`
+}
+
+// StateCounts counts certificates by state.
+type StateCounts struct {
+	OK          int `json:"ok"`
+	Due         int `json:"due"`
+	Warning     int `json:"warning"`
+	Critical    int `json:"critical"`
+	NotYetValid int `json:"not-yet-valid"`
+	Expired     int `json:"expired"`
+}
+
+// Cluster is one target and how far it could be looked at.
+type Cluster struct {
+	ID          string         `json:"id"` // the lower-cased ARM id where known, else the context name
+	Name        string         `json:"name"`
+	Context     string         `json:"context,omitempty"`
+	Server      string         `json:"server,omitempty"`
+	Sources     []SourceStatus `json:"sources"`
+	Credentials []Credential   `json:"credentials"`
+}
+
+// Status says how far a source could be looked at.
+type Status string
+
+// The statuses.
+const (
+	StatusOK      Status = "ok"
+	StatusPartial Status = "partial"
+	StatusFailed  Status = "failed"
+	StatusSkipped Status = "skipped" // left out by design, with the reason in Why; not a gap
+)
+
+// SourceStatus is the outcome of one source for one cluster.
+type SourceStatus struct {
+	Source  Source  `json:"source"`
+	Status  Status  `json:"status"`
+	Why     string  `json:"why,omitempty"`
+	Seconds float64 `json:"seconds"`
+}
+
+// Credential is how a kubeconfig user authenticates; never the secret itself.
+type Credential struct {
+	User           string     `json:"user"`
+	Kinds          []string   `json:"kinds"` // client-certificate, token, token-file, exec, auth-provider, basic; empty for none
+	TokenExpiresAt *time.Time `json:"tokenExpiresAt,omitempty"`
+}
+
+// Node is one node of a cluster.
+type Node struct {
+	Cluster string `json:"cluster"`
+	Name    string `json:"name"`
+}
+
+// Certificate is one certificate in one place.
+type Certificate struct {
+	ID              string     `json:"id"` // sha256:<fingerprint> and the place, or the place alone
+	Cluster         string     `json:"cluster,omitempty"`
+	Source          Source     `json:"source"`
+	Role            Role       `json:"role"`
+	Node            string     `json:"node,omitempty"`
+	Location        string     `json:"location"`
+	Count           int        `json:"count"` // how often it stands in that place
+	Subject         string     `json:"subject,omitempty"`
+	Issuer          string     `json:"issuer,omitempty"`
+	Serial          string     `json:"serial,omitempty"` // as openssl x509 -serial prints it, in lower case
+	SHA256          string     `json:"sha256,omitempty"` // lower-case hex of the certificate's DER alone
+	IsCA            *bool      `json:"isCA,omitempty"`
+	SelfSigned      *bool      `json:"selfSigned,omitempty"`
+	Malformed       string     `json:"malformed,omitempty"` // why crypto/x509 refuses it; the fields were then read leniently
+	NotBefore       *time.Time `json:"notBefore,omitempty"`
+	NotAfter        *time.Time `json:"notAfter,omitempty"`
+	Approximate     bool       `json:"approximate,omitempty"` // dates worked out, not read
+	LifetimeSeconds *int64     `json:"lifetimeSeconds,omitempty"`
+	SecondsLeft     *int64     `json:"secondsLeft,omitempty"`  // negative once expired
+	LifetimeUsed    *float64   `json:"lifetimeUsed,omitempty"` // fraction, 0 to 1, above 1 once expired
+	WarnsAt         *time.Time `json:"warnsAt,omitempty"`
+	CriticalAt      *time.Time `json:"criticalAt,omitempty"`
+	State           State      `json:"state"`
+	Renewal         Renewal    `json:"renewal"`
+}
+
+// Finding is something that gates and sorts.
+type Finding struct {
+	Rule        string   `json:"rule"` // stable name; see akscert explain
+	Severity    Severity `json:"severity"`
+	Cluster     string   `json:"cluster,omitempty"`
+	Certificate string   `json:"certificate,omitempty"` // Certificate.ID
+	Node        string   `json:"node,omitempty"`
+	Message     string   `json:"message"`
+	RemedyID    string   `json:"remedyId,omitempty"` // Remedy.ID
+	// By is the instant by which to act, where one is known.
+	By *time.Time `json:"by,omitempty"`
+}
+
+// Remedy is what to do about findings.
+type Remedy struct {
+	ID       string   `json:"id"`
+	Summary  string   `json:"summary"`
+	Commands []string `json:"commands"`
+	Impact   string   `json:"impact"` // what it costs
+	Docs     string   `json:"docs,omitempty"`
+}
+
+// Reason is why something could not be looked at, from a closed list.
+type Reason string
+
+// The reasons.
+const (
+	ReasonUnreachable     Reason = "unreachable" // refused, reset, closed, DNS, proxy
+	ReasonTimeout         Reason = "timeout"     // hang, drip
+	ReasonUnauthenticated Reason = "unauthenticated"
+	ReasonForbidden       Reason = "forbidden"
+	ReasonNotFound        Reason = "not-found"
+	ReasonThrottled       Reason = "throttled"
+	ReasonLockedDown      Reason = "locked-down"
+	ReasonNotRunning      Reason = "not-running"
+	ReasonBusy            Reason = "busy"
+	ReasonAgentNotReady   Reason = "agent-not-ready"
+	ReasonTruncated       Reason = "truncated"
+	ReasonMalformed       Reason = "malformed"   // garbage, plain HTTP
+	ReasonUnsupported     Reason = "unsupported" // a TLS alert, an unknown format
+	ReasonInterrupted     Reason = "interrupted"
+)
+
+// Gap is something that could not be looked at.
+type Gap struct {
+	Cluster   string   `json:"cluster,omitempty"`
+	Source    Source   `json:"source"`
+	Node      string   `json:"node,omitempty"`
+	Nodes     []string `json:"nodes,omitempty"` // where one gap stands for many nodes
+	Count     int      `json:"count"`           // how many places this gap stands for, at least 1
+	Location  string   `json:"location,omitempty"`
+	Reason    Reason   `json:"reason"`
+	Message   string   `json:"message"`
+	Hint      string   `json:"hint,omitempty"`
+	Retryable bool     `json:"retryable"` // whether the same audit may see it later
+}
