@@ -1,0 +1,159 @@
+// Package apiserver brings home the certificates that an API server presents in
+// its TLS handshake, whether or not anybody would trust them.
+//
+// There are two ways to them. The first is crypto/tls, as kubectl uses it, with
+// every version and cipher suite it has. Where that refuses what the server
+// sent, a second way (bare.go) reads the Certificate message itself and refuses
+// nothing.
+package apiserver
+
+import (
+	"context"
+	"crypto/x509"
+	"errors"
+	"fmt"
+	"io/fs"
+	"net/url"
+	"time"
+
+	"github.com/akscert/akscert/internal/collect"
+	"github.com/akscert/akscert/internal/target"
+	"github.com/akscert/akscert/pkg/certs"
+	"github.com/akscert/akscert/pkg/report"
+)
+
+// Collector shakes hands with API servers.
+type Collector struct {
+	// ConnectTimeout bounds everything from the look-up of a name to the end
+	// of the handshake, a proxy's part included. Zero leaves it to the run's
+	// context.
+	ConnectTimeout time.Duration
+	// Proxy names the proxy for a URL, as HTTPS_PROXY and NO_PROXY in the
+	// environment would; nil for none. A kubeconfig's proxy-url beats it.
+	Proxy func(*url.URL) (*url.URL, error)
+	// ProxyRoots are trusted to sign for an HTTPS proxy; nil for the system's.
+	ProxyRoots *x509.CertPool
+}
+
+// Source is report.SourceAPIServer.
+func (Collector) Source() report.Source { return report.SourceAPIServer }
+
+// Collect observes every certificate the server of t presents, and one
+// Handshake to judge them together by.
+func (c Collector) Collect(ctx context.Context, t target.Target) []collect.Observation {
+	if t.Cluster == nil {
+		return []collect.Observation{{Skipped: &collect.Skipped{Why: "no API server address is known"}}}
+	}
+	endpoint, gap := endpointOf(*t.Cluster, t.User)
+	if gap != nil {
+		return []collect.Observation{{Gap: gap}}
+	}
+	chain, gap := c.Dial(ctx, endpoint)
+	if gap != nil {
+		return []collect.Observation{{Gap: gap}}
+	}
+	seen, presented := observe(chain, endpoint.Address)
+	if len(presented) == 0 || presented[0].Index != 0 {
+		// Without the leaf there is nothing to compare a name or an issuer
+		// with, and an intermediate must not be taken for it. The gap for the
+		// leaf is among seen.
+		return seen
+	}
+	handshake := &collect.Handshake{
+		Location:   endpoint.Address,
+		ServerName: endpoint.ServerName,
+		Insecure:   t.Cluster.InsecureSkipTLSVerify,
+		Presented:  presented,
+	}
+	handshake.CA, gap = readCA(ctx, *t.Cluster)
+	if gap != nil {
+		handshake.CAUnread = true
+		seen = append(seen, collect.Observation{Gap: gap})
+	}
+	return append(seen, collect.Observation{Handshake: handshake})
+}
+
+// observe turns a chain into observations, and into the certificates that could
+// be read. A certificate presented twice is one, with a count and the place of
+// the first.
+func observe(chain [][]byte, location string) ([]collect.Observation, []certs.Certificate) {
+	count := make(map[string]int)
+	for _, der := range chain {
+		count[string(der)]++
+	}
+	var seen []collect.Observation
+	var presented []certs.Certificate
+	for i, der := range chain {
+		n := count[string(der)]
+		if n == 0 {
+			continue // folded into the first
+		}
+		count[string(der)] = 0
+		place, role := location, report.RoleAPIServer
+		if len(chain) > 1 {
+			place = fmt.Sprintf("%s#%d", location, i)
+		}
+		if i > 0 {
+			role = report.RoleIntermediate
+		}
+		cert, err := certs.Parse(der)
+		if err != nil {
+			seen = append(seen, collect.Observation{Gap: &collect.Gap{
+				Location: place, Reason: report.ReasonMalformed,
+				Message: fmt.Sprintf("reading certificate %d of %d presented by %s: %s", i+1, len(chain), location, clean(err.Error())),
+				Hint:    "look at it with: openssl s_client -showcerts -connect " + location,
+			}})
+			continue
+		}
+		cert.Index, cert.Count = i, n
+		presented = append(presented, cert)
+		seen = append(seen, collect.Observation{Certificate: &collect.Certificate{Certificate: cert, Role: role, Location: place}})
+	}
+	return seen, presented
+}
+
+// readCA reads the bundle a kubeconfig would verify the server with. Single
+// broken entries of a bundle are the kubeconfig source's to report: a client
+// passes over them.
+func readCA(ctx context.Context, cluster target.Cluster) ([]certs.Certificate, *collect.Gap) {
+	ca := cluster.CA
+	if ca.IsZero() {
+		return nil, nil
+	}
+	location := fmt.Sprintf("%s#clusters/%s", cluster.File, cluster.Name)
+	data := ca.Data
+	if len(data) == 0 {
+		var err error
+		data, err = collect.ReadFile(ctx, ca.File)
+		switch {
+		case ctx.Err() != nil:
+			return nil, collect.Ended(ctx, location)
+		case err != nil:
+			return nil, unreadCA(location, err)
+		}
+	}
+	found, problems := certs.Read(data)
+	if len(found) > 0 {
+		return found, nil
+	}
+	err := errors.New("it holds no certificate")
+	if len(problems) > 0 {
+		err = errors.New(problems[0].Message)
+	}
+	return nil, unreadCA(location, err)
+}
+
+func unreadCA(location string, err error) *collect.Gap {
+	reason := report.ReasonMalformed
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+		reason = report.ReasonNotFound
+	case errors.Is(err, fs.ErrPermission):
+		reason = report.ReasonForbidden
+	}
+	return &collect.Gap{
+		Location: location, Reason: reason,
+		Message: "reading certificate authority: " + clean(err.Error()),
+		Hint:    "correct the cluster entry's certificate-authority, or fetch the kubeconfig again",
+	}
+}

@@ -1,0 +1,199 @@
+package apiserver
+
+import (
+	"bytes"
+	"context"
+	"crypto/tls"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"os"
+	"strconv"
+	"strings"
+	"syscall"
+	"time"
+	"unicode/utf8"
+
+	"github.com/akscert/akscert/internal/collect"
+	"github.com/akscert/akscert/pkg/report"
+)
+
+// Which step failed: reaching the server, reaching it through a proxy, or the
+// handshake with it.
+type (
+	connectError   struct{ err error }
+	proxyError     struct{ err error }
+	handshakeError struct {
+		err  error
+		head []byte // how the server's answer began
+	}
+)
+
+func (e *connectError) Error() string   { return e.err.Error() }
+func (e *connectError) Unwrap() error   { return e.err }
+func (e *proxyError) Error() string     { return e.err.Error() }
+func (e *proxyError) Unwrap() error     { return e.err }
+func (e *handshakeError) Error() string { return e.err.Error() }
+func (e *handshakeError) Unwrap() error { return e.err }
+
+// explain tells a failure as a gap. limited is the context that timeout, if
+// there is one, bounded.
+func explain(limited context.Context, timeout time.Duration, r route, err error) *collect.Gap {
+	gap := &collect.Gap{Location: r.address}
+	doing := "connecting to " + r.String()
+	var failed *handshakeError
+	var atProxy *proxyError
+	inHandshake, inProxy := errors.As(err, &failed), errors.As(err, &atProxy)
+	if inHandshake {
+		doing = "shaking hands with " + r.String()
+	}
+	deadline, bounded := limited.Deadline()
+	switch {
+	case isTimeout(err) && bounded && !time.Now().Before(deadline):
+		gap.Reason, gap.Retryable = report.ReasonTimeout, true
+		gap.Message = fmt.Sprintf("not done within %s", timeout)
+		gap.Hint = "a firewall, authorized IP ranges or a stopped cluster may swallow the connection; for a slow network raise --connect-timeout"
+	case inProxy:
+		explainProxy(gap, atProxy.err)
+	case inHandshake:
+		explainHandshake(gap, failed)
+	default:
+		explainConnect(gap, err)
+	}
+	gap.Message = doing + ": " + gap.Message
+	return gap
+}
+
+func explainConnect(gap *collect.Gap, err error) {
+	gap.Reason, gap.Message, gap.Retryable = report.ReasonUnreachable, plain(err), true
+	gap.Hint = "check that the server is running and that its address and port are right"
+	var dns *net.DNSError
+	switch {
+	case errors.As(err, &dns):
+		gap.Retryable = !dns.IsNotFound
+		gap.Hint = "a private or stopped cluster has no name outside its network: check the cluster's power state, or run this from inside"
+	case isTimeout(err): // the kernel's, before ours
+		gap.Reason = report.ReasonTimeout
+		gap.Hint = "a firewall, authorized IP ranges or a stopped cluster may swallow the connection"
+	}
+}
+
+func explainProxy(gap *collect.Gap, err error) {
+	gap.Reason, gap.Message, gap.Retryable = report.ReasonUnreachable, "the proxy failed: "+plain(err), true
+	gap.Hint = "check proxy-url in the kubeconfig, or HTTPS_PROXY and NO_PROXY in the environment"
+	var refused statusError
+	var untrusted *tls.CertificateVerificationError
+	switch {
+	case errors.As(err, &refused):
+		gap.Retryable = refused.code >= http.StatusInternalServerError
+		if refused.code == http.StatusProxyAuthRequired {
+			gap.Hint = "the proxy wants a user and password: put them into proxy-url or HTTPS_PROXY"
+		}
+	case errors.As(err, &untrusted):
+		gap.Retryable = false
+		gap.Hint = "an HTTPS proxy has to show a certificate that this machine trusts"
+	case strings.Contains(err.Error(), "authentication"): // x/net's SOCKS client has no error values
+		gap.Retryable = false
+		gap.Hint = "the proxy wants another user and password: check proxy-url or HTTPS_PROXY"
+	}
+}
+
+func explainHandshake(gap *collect.Gap, failed *handshakeError) {
+	var notTLS tls.RecordHeaderError
+	var op *net.OpError
+	err := failed.err
+	switch {
+	case errors.Is(err, errNoCertificate), errors.Is(err, errFlood):
+		gap.Reason, gap.Message = report.ReasonMalformed, plain(err)
+		gap.Hint = "look at it with: openssl s_client -connect " + gap.Location
+	case errors.As(err, &notTLS) && bytes.HasPrefix(failed.head, []byte("HTTP/")):
+		gap.Reason, gap.Message = report.ReasonMalformed, "it answered in plain HTTP: "+quoteLine(failed.head)
+		gap.Hint = "check the port: this one does not speak TLS"
+	case errors.As(err, &notTLS):
+		gap.Reason, gap.Message = report.ReasonMalformed, "its answer is not TLS: "+quoteLine(failed.head)
+		gap.Hint = "check the port: this one does not speak TLS"
+	case errors.As(err, &op) && op.Op == "remote error": // so crypto/tls calls an alert
+		gap.Reason = report.ReasonUnsupported
+		gap.Message = "the server refused with the alert " + strconv.Quote(cut(strings.TrimPrefix(op.Err.Error(), "tls: ")))
+		gap.Hint = "no TLS version, cipher suite or server name suits both sides: check tls-server-name, or look at it with: openssl s_client -connect " + gap.Location
+	case isClosed(err), errors.As(err, &op) && op.Op != "local error":
+		gap.Reason, gap.Message, gap.Retryable = report.ReasonUnreachable, plain(err), true
+		gap.Hint = "something between here and the server, or the server itself, cuts the connection: check firewalls and authorized IP ranges"
+	case isTimeout(err):
+		gap.Reason, gap.Message, gap.Retryable = report.ReasonTimeout, plain(err), true
+		gap.Hint = "the network to the server is slow or broken"
+	default: // what crypto/tls refused, and the second way could not read either
+		gap.Reason, gap.Message = report.ReasonUnsupported, plain(err)
+		gap.Hint = "look at it with: openssl s_client -connect " + gap.Location
+	}
+}
+
+func isTimeout(err error) bool {
+	var network net.Error
+	return errors.Is(err, context.DeadlineExceeded) || errors.Is(err, os.ErrDeadlineExceeded) ||
+		errors.As(err, &network) && network.Timeout()
+}
+
+func isClosed(err error) bool {
+	return errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) ||
+		errors.Is(err, syscall.ECONNRESET) || errors.Is(err, syscall.EPIPE)
+}
+
+// plain puts an error into the words of what was seen, without the addresses
+// that package net adds: the message around it has them.
+func plain(err error) string {
+	var dns *net.DNSError
+	var op *net.OpError
+	var call *os.SyscallError
+	switch {
+	case errors.Is(err, syscall.ECONNREFUSED):
+		return "connection refused"
+	case errors.Is(err, syscall.ECONNRESET), errors.Is(err, syscall.EPIPE):
+		return "connection reset"
+	case errors.Is(err, io.EOF), errors.Is(err, io.ErrUnexpectedEOF):
+		return "connection closed"
+	case errors.As(err, &dns):
+		return clean(fmt.Sprintf("looking up %q: %s", dns.Name, dns.Err))
+	case errors.As(err, &call):
+		return clean(call.Err.Error())
+	case errors.As(err, &op):
+		return plain(op.Err)
+	}
+	return clean(err.Error())
+}
+
+// quoteLine quotes the first line of what a peer said.
+func quoteLine(head []byte) string {
+	line, _, _ := bytes.Cut(head, []byte("\n"))
+	return strconv.QuoteToASCII(string(bytes.TrimRight(line, "\r")))
+}
+
+// clean makes text that a peer may have had a hand in fit for a message: short,
+// on one line, every character visible.
+func clean(s string) string {
+	var b strings.Builder
+	for _, r := range cut(s) {
+		if strconv.IsPrint(r) {
+			b.WriteRune(r)
+			continue
+		}
+		quoted := strconv.QuoteRuneToASCII(r)
+		b.WriteString(quoted[1 : len(quoted)-1])
+	}
+	return b.String()
+}
+
+// cut shortens s to 200 bytes.
+func cut(s string) string {
+	const most = 200
+	if len(s) <= most {
+		return s
+	}
+	end := most
+	for !utf8.RuneStart(s[end]) {
+		end--
+	}
+	return s[:end] + "…"
+}
