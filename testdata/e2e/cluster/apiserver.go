@@ -1,0 +1,156 @@
+package cluster
+
+import (
+	"bytes"
+	"context"
+	"crypto/tls"
+	"crypto/x509"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"strings"
+	"time"
+)
+
+// Names is what a serving certificate has to cover to be reached as the
+// cluster's clients reach it.
+func Names() []string { return []string{"127.0.0.1", "::1", "localhost"} }
+
+// APIServer is one running kube-apiserver.
+type APIServer struct {
+	Addr    string // host:port
+	serving Pair
+	ca      Pair
+	process *process
+}
+
+// StartAPIServer starts another kube-apiserver on the same etcd, which presents
+// the serving certificate and then chain, and waits until it is ready.
+func (c *Cluster) StartAPIServer(ctx context.Context, serving Pair, chain ...Pair) (*APIServer, error) {
+	for attempt := 1; ; attempt++ {
+		s, err := c.tryAPIServer(ctx, serving, chain)
+		if err == nil {
+			return s, nil
+		}
+		// A port that was free a moment ago may not be free now.
+		if attempt == 3 || !strings.Contains(err.Error(), "address already in use") {
+			return nil, err
+		}
+	}
+}
+
+func (c *Cluster) tryAPIServer(ctx context.Context, serving Pair, chain []Pair) (*APIServer, error) {
+	addr, err := freeAddr()
+	if err != nil {
+		return nil, err
+	}
+	c.apiservers++
+	name := fmt.Sprintf("kube-apiserver-%d", c.apiservers)
+	cert, key, err := serving.write(c.Dir, name, chain...)
+	if err != nil {
+		return nil, fmt.Errorf("starting %q: %w", name, err)
+	}
+	p, err := start(c.Dir, name, c.apiserver, c.apiserverFlags(addr, cert, key)...)
+	if err != nil {
+		return nil, err
+	}
+	c.processes = append(c.processes, p)
+	s := &APIServer{Addr: addr, serving: serving, ca: c.CA, process: p}
+	err = c.wait(ctx, p, func() error {
+		status, body, err := s.Do(ctx, Login{Client: &c.Admin}, http.MethodGet, "/readyz", nil)
+		if err == nil && status != http.StatusOK {
+			err = fmt.Errorf("readyz answered %d: %s", status, body)
+		}
+		return err
+	})
+	if err != nil {
+		p.kill()
+		return nil, err
+	}
+	return s, nil
+}
+
+func (c *Cluster) apiserverFlags(addr, cert, key string) []string {
+	host, port, _ := net.SplitHostPort(addr) // freeAddr made it
+	return []string{
+		"--etcd-servers=" + c.etcdURL,
+		"--bind-address=" + host,
+		"--secure-port=" + port,
+		// Never used, as nothing publishes it, but a machine whose only
+		// interface is loopback has no default for it.
+		"--advertise-address=192.0.2.1",
+		"--endpoint-reconciler-type=none",
+		"--cert-dir=" + c.Dir,
+		"--tls-cert-file=" + cert,
+		"--tls-private-key-file=" + key,
+		"--client-ca-file=" + c.files.ca,
+		"--authorization-mode=Node,RBAC",
+		"--service-cluster-ip-range=10.0.0.0/16",
+		"--service-account-issuer=https://kubernetes.default.svc",
+		"--service-account-key-file=" + c.files.serviceAccountKey,
+		"--service-account-signing-key-file=" + c.files.serviceAccountKey,
+		"--requestheader-client-ca-file=" + c.files.requestHeaderCA,
+		"--requestheader-allowed-names=front-proxy-client",
+		"--requestheader-username-headers=X-Remote-User",
+		"--requestheader-group-headers=X-Remote-Group",
+		"--requestheader-extra-headers-prefix=X-Remote-Extra-",
+		"--proxy-client-cert-file=" + c.files.proxyCert,
+		"--proxy-client-key-file=" + c.files.proxyKey,
+	}
+}
+
+// URL is the server's address as a kubeconfig has it.
+func (s *APIServer) URL() string { return "https://" + s.Addr }
+
+// Kill ends the server without a goodbye.
+func (s *APIServer) Kill() { s.process.kill() }
+
+// Login is how to authenticate; the zero value is anonymous.
+type Login struct {
+	Client *Pair
+	Token  string
+}
+
+// Do sends one request and returns the answer's status and body. The server is
+// verified, but as of the start of its certificate's life: whether that has
+// ended is for akscert to say.
+func (s *APIServer) Do(ctx context.Context, login Login, method, path string, body []byte) (int, []byte, error) {
+	ctx, cancel := context.WithTimeout(ctx, 10*time.Second)
+	defer cancel()
+	req, err := http.NewRequestWithContext(ctx, method, s.URL()+path, bytes.NewReader(body))
+	if err != nil {
+		return 0, nil, err
+	}
+	req.Header.Set("Content-Type", "application/json")
+	if login.Token != "" {
+		req.Header.Set("Authorization", "Bearer "+login.Token)
+	}
+	config := &tls.Config{
+		RootCAs: x509.NewCertPool(),
+		Time:    func() time.Time { return s.serving.Cert.NotBefore.Add(time.Second) },
+	}
+	config.RootCAs.AddCert(s.ca.Cert)
+	if login.Client != nil {
+		config.Certificates = []tls.Certificate{login.Client.tls()}
+	}
+	transport := &http.Transport{TLSClientConfig: config}
+	defer transport.CloseIdleConnections()
+	resp, err := transport.RoundTrip(req)
+	if err != nil {
+		return 0, nil, err
+	}
+	defer resp.Body.Close()
+	answer, err := io.ReadAll(resp.Body)
+	return resp.StatusCode, answer, err
+}
+
+// freeAddr is a loopback address nobody listens on at the moment.
+func freeAddr() (string, error) {
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		return "", fmt.Errorf("finding a free port: %w", err)
+	}
+	defer l.Close()
+	return l.Addr().String(), nil
+}
