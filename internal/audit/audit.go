@@ -1,0 +1,219 @@
+// Package audit is all the judgement there is: observations, a policy and an
+// instant become a report. It is pure: no clock, file, network or output.
+package audit
+
+import (
+	"crypto/x509"
+	"time"
+
+	"github.com/akscert/akscert/internal/collect"
+	"github.com/akscert/akscert/internal/target"
+	"github.com/akscert/akscert/pkg/lifetime"
+	"github.com/akscert/akscert/pkg/report"
+)
+
+// Exit codes that a report can carry. They are API; cmd/akscert documents them.
+const (
+	ExitOK         = 0
+	ExitFindings   = 1
+	ExitIncomplete = 3
+)
+
+// Input is everything an audit judges by.
+type Input struct {
+	Batches []collect.Batch
+	// Gaps are what was already missing when targets were looked for.
+	Gaps            []report.Gap
+	Policy          lifetime.Policy
+	FailOn          report.Severity
+	AllowIncomplete bool
+	AsOf            time.Time
+	// SystemRoots verify an API server whose kubeconfig names no CA.
+	SystemRoots *x509.CertPool
+	// Interrupted is the exit code of the signal that ended the audit early
+	// (130, 143), or 0.
+	Interrupted int
+}
+
+// Audit judges. The caller fills in the report's Tool, StartedAt and
+// DurationSeconds.
+func Audit(in Input) *report.Report {
+	a := &auditor{in: in, asOf: in.AsOf.UTC().Truncate(time.Second), remedies: map[string]bool{}}
+	a.out = &report.Report{
+		SchemaVersion: report.SchemaVersion, Kind: report.Kind, AsOf: a.asOf, Policy: policy(in),
+		Clusters: []report.Cluster{}, Nodes: []report.Node{}, Certificates: []report.Certificate{},
+		Findings: []report.Finding{}, Remedies: []report.Remedy{}, Gaps: append([]report.Gap{}, in.Gaps...),
+	}
+	for i := 0; i < len(in.Batches); {
+		n := i + 1
+		for n < len(in.Batches) && in.Batches[n].Target.ID == in.Batches[i].Target.ID {
+			n++
+		}
+		a.cluster(in.Batches[i:n])
+		i = n
+	}
+	order(a.out)
+	a.close()
+	return a.out
+}
+
+type auditor struct {
+	in       Input
+	asOf     time.Time
+	out      *report.Report
+	target   target.Target   // the one being judged
+	gapsFrom int             // where its gaps begin in out
+	remedies map[string]bool // ids already in out
+}
+
+// cluster judges what every source brought from one target.
+func (a *auditor) cluster(batches []collect.Batch) {
+	t := batches[0].Target
+	a.target, a.gapsFrom = t, len(a.out.Gaps)
+	c := report.Cluster{ID: t.ID, Name: t.Name, Context: t.Context, Sources: []report.SourceStatus{}, Credentials: []report.Credential{}}
+	if t.Cluster != nil {
+		c.Server = t.Cluster.Server
+	}
+	for _, b := range batches {
+		c.Sources = append(c.Sources, status(b))
+		for _, o := range b.Observations {
+			switch {
+			case o.Certificate != nil:
+				a.certificate(b.Source, *o.Certificate)
+			case o.Credential != nil:
+				c.Credentials = append(c.Credentials, *o.Credential)
+				a.credential(*o.Credential)
+			case o.Handshake != nil:
+				a.trust(*o.Handshake)
+			case o.Gap != nil:
+				a.gap(b.Source, *o.Gap)
+			}
+		}
+	}
+	if t.Cluster != nil && t.Cluster.InsecureSkipTLSVerify {
+		a.find(ruleInsecure, "", t.Cluster.File+"#clusters/"+t.Cluster.Name+" has insecure-skip-tls-verify: whoever answers at the server's address is believed")
+	}
+	if t.ID != "" { // inspect has no cluster
+		a.out.Clusters = append(a.out.Clusters, c)
+	}
+}
+
+func status(b collect.Batch) report.SourceStatus {
+	s := report.SourceStatus{Source: b.Source, Status: report.StatusOK, Seconds: b.Took.Round(time.Millisecond).Seconds()}
+	gaps, seen := 0, 0
+	for _, o := range b.Observations {
+		switch {
+		case o.Skipped != nil:
+			s.Status, s.Why = report.StatusSkipped, o.Skipped.Why
+			return s
+		case o.Gap != nil:
+			gaps++
+		default:
+			seen++
+		}
+	}
+	switch {
+	case gaps > 0 && seen == 0:
+		s.Status = report.StatusFailed
+	case gaps > 0:
+		s.Status = report.StatusPartial
+	}
+	return s
+}
+
+// credential judges a bearer token's own expiry.
+func (a *auditor) credential(c report.Credential) {
+	if c.TokenExpiresAt != nil && c.TokenExpiresAt.Before(a.asOf) {
+		a.find(ruleTokenExpired, "", "the bearer token of user "+c.User+" expired "+day(*c.TokenExpiresAt))
+	}
+}
+
+// gap adds g unless it is already there: two sources may have needed the same
+// missing file.
+func (a *auditor) gap(source report.Source, g collect.Gap) {
+	for _, have := range a.out.Gaps[a.gapsFrom:] {
+		if g.Location != "" && have.Location == g.Location && have.Message == g.Message && have.Node == g.Node && have.Source != source {
+			return
+		}
+	}
+	a.out.Gaps = append(a.out.Gaps, report.Gap{Cluster: a.target.ID, Source: source, Node: g.Node, Count: 1, Location: g.Location,
+		Reason: g.Reason, Message: g.Message, Hint: g.Hint, Retryable: g.Retryable})
+}
+
+// find adds a finding that is not about one certificate's row.
+func (a *auditor) find(name, certificate, message string) {
+	a.add(rule(name), report.Finding{Certificate: certificate, Message: message}, "", "")
+}
+
+// add adds a finding with its rule's severity, unless it names one, and its
+// remedy, once.
+func (a *auditor) add(r Rule, f report.Finding, role report.Role, location string) {
+	f.Rule, f.Cluster = r.Name, a.target.ID
+	if f.Severity == "" {
+		f.Severity = r.Severity
+	}
+	if remedy := remedyFor(r.remedy, a.target, role, location); remedy != nil {
+		f.RemedyID = remedy.ID
+		if !a.remedies[remedy.ID] {
+			a.remedies[remedy.ID] = true
+			a.out.Remedies = append(a.out.Remedies, *remedy)
+		}
+	}
+	a.out.Findings = append(a.out.Findings, f)
+}
+
+// close counts, and draws the one conclusion: outcome and exit code.
+func (a *auditor) close() {
+	r := a.out
+	r.Summary = report.Summary{Clusters: len(r.Clusters), Nodes: len(r.Nodes), Certificates: len(r.Certificates), Findings: len(r.Findings), Gaps: len(r.Gaps)}
+	for _, c := range r.Certificates {
+		*count(&r.Summary.States, c.State)++
+	}
+	fails := false
+	for _, f := range r.Findings {
+		fails = fails || f.Severity.Rank() >= a.in.FailOn.Rank()
+	}
+	matched := len(r.Certificates) > 0 || len(r.Gaps) > 0 || len(r.Clusters) > 0
+	r.Complete = len(r.Gaps) == 0 && matched && a.in.Interrupted == 0
+	switch {
+	case a.in.Interrupted != 0:
+		r.Outcome, r.ExitCode = report.OutcomeInterrupted, a.in.Interrupted
+	case fails:
+		r.Outcome, r.ExitCode = report.OutcomeFindings, ExitFindings
+	case !r.Complete:
+		r.Outcome, r.ExitCode = report.OutcomeIncomplete, ExitIncomplete
+		if a.in.AllowIncomplete && matched {
+			r.ExitCode = ExitOK
+		}
+	default:
+		r.Outcome, r.ExitCode = report.OutcomeOK, ExitOK
+	}
+}
+
+func count(s *report.StateCounts, state report.State) *int {
+	switch state {
+	case report.StateDue:
+		return &s.Due
+	case report.StateWarning:
+		return &s.Warning
+	case report.StateCritical:
+		return &s.Critical
+	case report.StateNotYetValid:
+		return &s.NotYetValid
+	case report.StateExpired:
+		return &s.Expired
+	}
+	return &s.OK
+}
+
+func policy(in Input) report.Policy {
+	days := func(d time.Duration) string {
+		if d == 0 {
+			return ""
+		}
+		return fmtDays(d)
+	}
+	p := in.Policy
+	return report.Policy{WarnAt: p.Warn.String(), CriticalAt: p.Critical.String(), WarnLead: days(p.WarnLead), CriticalLead: days(p.CriticalLead),
+		UnknownLifetime: report.Unknown{WarnAt: fmtDays(lifetime.UnknownWarn), CriticalAt: fmtDays(lifetime.UnknownCritical)}, FailOn: in.FailOn}
+}

@@ -1,0 +1,158 @@
+package audit
+
+import (
+	"cmp"
+	"fmt"
+	"slices"
+	"time"
+
+	"github.com/akscert/akscert/internal/collect"
+	"github.com/akscert/akscert/pkg/lifetime"
+	"github.com/akscert/akscert/pkg/report"
+)
+
+// certificate makes the row and the findings of one certificate.
+func (a *auditor) certificate(source report.Source, c collect.Certificate) {
+	row := report.Certificate{
+		Cluster: a.target.ID, Source: source, Role: c.Role, Node: c.Node, Location: c.Location, Count: c.Count,
+		Subject: c.Subject, Issuer: c.Issuer, Serial: c.Serial, SHA256: c.Fingerprint, IsCA: c.IsCA, SelfSigned: c.SelfSigned,
+		Malformed: c.Malformed, NotBefore: c.NotBefore, NotAfter: c.NotAfter, Renewal: renewal(c),
+	}
+	row.ID = place(row)
+	if row.SHA256 != "" {
+		row.ID = "sha256:" + row.SHA256 + "@" + row.ID
+	}
+	j := lifetime.Judge(lifetime.Validity{NotBefore: c.NotBefore, NotAfter: c.NotAfter}, a.in.Policy, row.Renewal == report.RenewalAutomatic, a.asOf)
+	row.State, row.WarnsAt, row.CriticalAt = j.State, j.WarnsAt, j.CriticalAt
+	row.LifetimeSeconds, row.SecondsLeft, row.LifetimeUsed = j.LifetimeSeconds, j.SecondsLeft, j.LifetimeUsed
+	a.out.Certificates = append(a.out.Certificates, row)
+
+	what := fmt.Sprintf("%s certificate in %s", row.Role, row.Location)
+	if row.Role == report.RoleClusterCA || row.Role == report.RoleOther {
+		what = fmt.Sprintf("%s in %s", map[report.Role]string{report.RoleClusterCA: "cluster CA", report.RoleOther: "certificate"}[row.Role], row.Location)
+	}
+	if name, says := stateRule(row, j); name != "" {
+		a.add(rule(name), report.Finding{Certificate: row.ID, Message: what + " " + says, By: row.NotAfter}, row.Role, row.Location)
+	}
+	if j.Inverted {
+		a.add(rule(ruleInverted), report.Finding{Certificate: row.ID, Message: fmt.Sprintf("%s: notAfter %s lies before notBefore %s", what, day(*c.NotAfter), day(*c.NotBefore))}, row.Role, row.Location)
+	}
+	if row.Malformed != "" {
+		a.add(rule(ruleMalformed), report.Finding{Certificate: row.ID, Message: what + ": strict parsing refuses it: " + row.Malformed}, row.Role, row.Location)
+	}
+}
+
+// place tells rows apart within one report.
+func place(row report.Certificate) string {
+	at := row.Location
+	if row.Node != "" {
+		at = row.Node + ":" + at
+	}
+	if row.Cluster != "" {
+		at = row.Cluster + "/" + at
+	}
+	return at
+}
+
+// renewal comes from the role and from configuration evidence, never from the
+// certificate's state.
+func renewal(c collect.Certificate) report.Renewal {
+	yes := func(b *bool) bool { return b != nil && *b }
+	switch {
+	case c.Role == report.RoleClient:
+		return report.RenewalManual
+	case c.Role == report.RoleClusterCA || yes(c.IsCA) || yes(c.SelfSigned):
+		return report.RenewalNone
+	}
+	return report.RenewalUnknown
+}
+
+// stateRule is the rule of a row worse than ok, and what it says.
+func stateRule(row report.Certificate, j lifetime.Judgement) (name, says string) {
+	until := ""
+	if row.NotAfter != nil {
+		until = fmt.Sprintf("expires %s, in %s", day(*row.NotAfter), Span(*row.SecondsLeft))
+	}
+	if row.LifetimeUsed != nil {
+		until += fmt.Sprintf(" (%d %% of its lifetime used)", int64(*row.LifetimeUsed*100))
+	} else if row.NotAfter != nil && row.NotBefore == nil {
+		until += " (lifetime unknown: judged by the time left)"
+	}
+	switch row.State {
+	case report.StateExpired:
+		return ruleExpired, fmt.Sprintf("expired %s, %s ago", day(*row.NotAfter), Span(-*row.SecondsLeft))
+	case report.StateCritical:
+		return ruleCritical, until
+	case report.StateNotYetValid:
+		return ruleNotYetValid, "is not valid before " + day(*row.NotBefore)
+	case report.StateWarning:
+		if j.Skewed {
+			return ruleClockSkew, "is not valid before " + day(*row.NotBefore) + ": clock skew"
+		}
+		if row.Role == report.RoleClusterCA || row.IsCA != nil && *row.IsCA {
+			return ruleCAExpiring, until + "; a CA never rotates by itself"
+		}
+		return ruleWarning, until
+	case report.StateDue:
+		return ruleDue, until
+	}
+	return "", ""
+}
+
+func day(t time.Time) string { return t.UTC().Format("2006-01-02 15:04:05Z") }
+
+func fmtDays(d time.Duration) string { return fmt.Sprintf("%dd", int64(d/(24*time.Hour))) }
+
+// Span words a number of seconds for a person, rounded down to its largest unit.
+func Span(seconds int64) string {
+	const minute, hour, day, year = 60, 3600, 86400, 365 * 86400
+	units := []struct {
+		size int64
+		name string
+		from int64
+	}{{year, "year", 2 * year}, {day, "day", 2 * day}, {hour, "hour", 2 * hour}, {minute, "minute", 2 * minute}, {1, "second", 0}}
+	for _, u := range units {
+		if seconds < u.from {
+			continue
+		}
+		n := seconds / u.size
+		if n == 1 {
+			return "1 " + u.name
+		}
+		return fmt.Sprintf("%d %ss", n, u.name)
+	}
+	return "0 seconds"
+}
+
+// order sorts a report: worst first, then soonest notAfter, cluster, source and
+// location, so that the same audit always reads the same.
+func order(r *report.Report) {
+	soonest := func(t *time.Time) int64 {
+		if t == nil {
+			return 1 << 62 // unknown comes last
+		}
+		return t.Unix()
+	}
+	slices.SortStableFunc(r.Certificates, func(x, y report.Certificate) int {
+		return cmp.Or(stateRank(y.State)-stateRank(x.State), cmp.Compare(soonest(x.NotAfter), soonest(y.NotAfter)),
+			cmp.Compare(x.Cluster, y.Cluster), cmp.Compare(x.Source, y.Source), cmp.Compare(x.Node, y.Node), cmp.Compare(x.Location, y.Location))
+	})
+	slices.SortStableFunc(r.Findings, func(x, y report.Finding) int {
+		return cmp.Or(y.Severity.Rank()-x.Severity.Rank(), cmp.Compare(soonest(x.By), soonest(y.By)), cmp.Compare(x.Cluster, y.Cluster),
+			cmp.Compare(x.Rule, y.Rule), cmp.Compare(x.Message, y.Message))
+	})
+	slices.SortStableFunc(r.Gaps, func(x, y report.Gap) int {
+		return cmp.Or(cmp.Compare(x.Cluster, y.Cluster), cmp.Compare(x.Source, y.Source), cmp.Compare(x.Node, y.Node), cmp.Compare(x.Location, y.Location), cmp.Compare(x.Message, y.Message))
+	})
+	urgency := map[string]int{}
+	for i, f := range r.Findings {
+		if _, ok := urgency[f.RemedyID]; !ok {
+			urgency[f.RemedyID] = i
+		}
+	}
+	slices.SortStableFunc(r.Remedies, func(x, y report.Remedy) int { return urgency[x.ID] - urgency[y.ID] })
+}
+
+func stateRank(s report.State) int {
+	return slices.Index([]report.State{report.StateOK, report.StateDue, report.StateWarning, report.StateCritical, report.StateNotYetValid, report.StateExpired}, s)
+}

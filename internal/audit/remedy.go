@@ -1,0 +1,124 @@
+package audit
+
+import (
+	"fmt"
+	"regexp"
+	"strings"
+
+	"github.com/akscert/akscert/internal/target"
+	"github.com/akscert/akscert/pkg/report"
+)
+
+// remedy names what to do about a rule; what exactly depends on the cluster and
+// on the certificate's role.
+type remedy int
+
+const (
+	nothingToDo remedy = iota
+	renewCertificate
+	refetchKubeconfig
+	fixServerName
+	verifyServer
+	checkClock
+)
+
+const rotationDocs = "https://learn.microsoft.com/azure/aks/certificate-rotation"
+
+// remedyFor is what to do, with the cluster's own names filled in; nil when
+// there is nothing to do. role is empty for a finding that is not about one
+// certificate.
+func remedyFor(do remedy, t target.Target, role report.Role, location string) *report.Remedy {
+	switch do {
+	case renewCertificate:
+		return renew(t, role, location)
+	case refetchKubeconfig:
+		return refetch(t)
+	case fixServerName:
+		if t.Cluster == nil {
+			return nil
+		}
+		return &report.Remedy{ID: "server-name/" + t.ID,
+			Summary: "call the API server by a name its certificate covers",
+			Commands: []string{fmt.Sprintf("kubectl config --kubeconfig %s set-cluster %s --tls-server-name=NAME_IN_THE_CERTIFICATE",
+				quote(t.Cluster.File), quote(t.Cluster.Name))},
+			Impact: "none on the cluster: it only rewrites the kubeconfig", Docs: rotationDocs}
+	case verifyServer:
+		if t.Cluster == nil {
+			return nil
+		}
+		return &report.Remedy{ID: "verify-server/" + t.ID,
+			Summary: "let the kubeconfig verify the API server again",
+			Commands: []string{fmt.Sprintf("kubectl config --kubeconfig %s set-cluster %s --insecure-skip-tls-verify=false --embed-certs --certificate-authority=CA_FILE",
+				quote(t.Cluster.File), quote(t.Cluster.Name))},
+			Impact: "none on the cluster; clients refuse the API server if the CA is not its issuer"}
+	case checkClock:
+		return &report.Remedy{ID: "clock", Summary: "compare the clocks of this machine and of the issuer; wait, or have the certificate issued again",
+			Commands: []string{"date -u"}, Impact: "none"}
+	}
+	return nil
+}
+
+func renew(t target.Target, role report.Role, location string) *report.Remedy {
+	switch role {
+	case report.RoleClient:
+		return refetch(t)
+	case report.RoleClusterCA, report.RoleAPIServer, report.RoleIntermediate:
+		name, ok := aksName(t)
+		if !ok {
+			return &report.Remedy{ID: "rotate/" + t.ID, Commands: []string{},
+				Summary: fmt.Sprintf("have the certificates of cluster %q rotated by whoever runs it, then fetch its kubeconfig again", t.Name),
+				Impact:  "depends on the cluster; every kubeconfig that trusts the old CA stops working"}
+		}
+		return &report.Remedy{ID: "rotate/" + t.ID, Summary: "rotate the cluster's certificates, then fetch its kubeconfig again",
+			Commands: []string{"az aks rotate-certs " + name, "az aks get-credentials " + name + " --overwrite-existing"},
+			Impact:   "recreates every node; up to 30 minutes of downtime; every kubeconfig in use has to be fetched again", Docs: rotationDocs}
+	}
+	return &report.Remedy{ID: "replace/" + location, Commands: []string{}, Summary: fmt.Sprintf("have the certificate in %s issued again and replace it", location),
+		Impact: "depends on who uses it"}
+}
+
+func refetch(t target.Target) *report.Remedy {
+	r := report.Remedy{ID: "kubeconfig/" + t.ID, Commands: []string{}, Docs: rotationDocs,
+		Summary: "fetch the kubeconfig again", Impact: "none on the cluster: it only rewrites the kubeconfig"}
+	if name, ok := aksName(t); ok {
+		command := "az aks get-credentials " + name + " --overwrite-existing"
+		if t.User != nil && t.User.File != "" {
+			command += " --file " + quote(t.User.File)
+		}
+		r.Commands = []string{command}
+		return &r
+	}
+	r.Docs = ""
+	r.Summary = fmt.Sprintf("fetch the kubeconfig of %q again from whoever issues it", t.Name)
+	return &r
+}
+
+// aksName is the cluster as az wants it named. az writes a kubeconfig with the
+// cluster's name as the entry and clusterUser_<resource group>_<cluster> as the
+// user; both may contain underscores, so the entry's name decides the split.
+func aksName(t target.Target) (args string, ok bool) {
+	if t.Cluster == nil || t.User == nil {
+		return "", false
+	}
+	for _, prefix := range []string{"clusterUser_", "clusterAdmin_"} {
+		group, found := strings.CutPrefix(t.User.Name, prefix)
+		if !found {
+			continue
+		}
+		if group, found = strings.CutSuffix(group, "_"+t.Cluster.Name); found && group != "" {
+			return "--resource-group " + quote(group) + " --name " + quote(t.Cluster.Name), true
+		}
+	}
+	return "", false
+}
+
+var plain = regexp.MustCompile(`^[A-Za-z0-9_./:@%+,=~-]+$`)
+
+// quote makes s one word for a POSIX shell. Names come from outside, and a
+// remedy is made to be pasted.
+func quote(s string) string {
+	if plain.MatchString(s) && !strings.HasPrefix(s, "-") {
+		return s
+	}
+	return "'" + strings.ReplaceAll(s, "'", `'\''`) + "'"
+}

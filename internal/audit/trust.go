@@ -1,0 +1,172 @@
+package audit
+
+import (
+	"bytes"
+	"crypto/x509"
+	"errors"
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/akscert/akscert/internal/collect"
+	"github.com/akscert/akscert/pkg/certs"
+	"github.com/akscert/akscert/pkg/report"
+)
+
+// trust compares what an API server presented with what the kubeconfig trusts.
+// Dates are left out of it: every certificate's own row judges those, and an
+// expired certificate of the right CA is not a mismatch.
+func (a *auditor) trust(h collect.Handshake) {
+	if len(h.Presented) == 0 {
+		return
+	}
+	leaf := h.Presented[0]
+	if leaf.SelfSigned != nil && *leaf.SelfSigned {
+		a.find(ruleSelfSigned, "", fmt.Sprintf("%s presents a self-signed certificate (%s)", h.Location, leaf.Subject))
+	}
+	if h.Insecure {
+		return // the kubeconfig asks for no verification, which is a finding of its own
+	}
+	if err := covers(leaf, h.ServerName); err != nil {
+		a.find(ruleNameMismatch, "", fmt.Sprintf("%s presents a certificate for %s, not for %s", h.Location, names(leaf), h.ServerName))
+	}
+	switch {
+	case h.CAUnread: // a gap already says so
+	case len(h.CA) == 0:
+		if err := systemTrusts(h.Presented, a.in.SystemRoots); err != nil {
+			a.find(ruleCAMismatch, "", fmt.Sprintf("%s: the kubeconfig names no CA, and the system's roots do not verify the chain issued by %q: %s", h.Location, leaf.Issuer, err))
+		}
+	default:
+		why, uncheckable := mismatch(h.Presented, h.CA, a.asOf)
+		if uncheckable {
+			a.gap(report.SourceAPIServer, collect.Gap{Location: h.Location, Reason: report.ReasonUnsupported,
+				Message: "whether the kubeconfig's CA signed the chain could not be checked: unsupported signature algorithm",
+				Hint:    "openssl verify -CAfile CA CHAIN"})
+		} else if why != "" {
+			a.find(ruleCAMismatch, "", h.Location+": "+why)
+		}
+	}
+}
+
+// mismatch says why presented does not verify against cas, "" when it does.
+func mismatch(presented, cas []certs.Certificate, at time.Time) (why string, uncheckable bool) {
+	leaf := presented[0]
+	strict := verify(presented, pool(cas), at)
+	if strict == nil {
+		return "", false
+	}
+	signed, uncheckable := signs(presented, cas)
+	if uncheckable {
+		return "", true
+	}
+	var invalid x509.CertificateInvalidError
+	dates := errors.As(strict, &invalid) && invalid.Reason == x509.Expired
+	switch {
+	case signed && (dates || errors.Is(strict, errNotStrict)):
+		return "", false
+	case signed:
+		return fmt.Sprintf("the chain is signed by the kubeconfig's CA and still does not verify: %s", strings.TrimPrefix(strict.Error(), "x509: ")), false
+	}
+	trusted := make([]string, 0, len(cas))
+	for _, ca := range cas {
+		trusted = append(trusted, fmt.Sprintf("%q", ca.Subject))
+		if ca.Subject == leaf.Issuer {
+			return fmt.Sprintf("issued by a CA named %q, which is not the one of that name that the kubeconfig trusts", leaf.Issuer), false
+		}
+	}
+	return fmt.Sprintf("issued by %q, but the kubeconfig trusts %s", leaf.Issuer, few(trusted)), false
+}
+
+// signs follows signatures, and nothing else, from the leaf to one of cas.
+func signs(presented, cas []certs.Certificate) (ok, uncheckable bool) {
+	current, rest := presented[0], presented[1:]
+	for range len(presented) {
+		for _, ca := range cas {
+			if current.DER != nil && bytes.Equal(current.DER, ca.DER) {
+				return true, false
+			}
+			switch err := current.SignedBy(ca); {
+			case err == nil:
+				return true, false
+			case errors.Is(err, certs.ErrUncheckable) && current.Issuer == ca.Subject:
+				uncheckable = true
+			}
+		}
+		next := -1
+		for i, c := range rest {
+			if c.Subject == current.Issuer && current.SignedBy(c) == nil {
+				next = i
+				break
+			}
+		}
+		if next < 0 {
+			break
+		}
+		current = rest[next]
+	}
+	return false, uncheckable
+}
+
+var errNotStrict = errors.New("a certificate that crypto/x509 refuses to parse")
+
+// verify is what kubectl does.
+func verify(presented []certs.Certificate, roots *x509.CertPool, at time.Time) error {
+	if presented[0].Strict == nil {
+		return errNotStrict
+	}
+	_, err := presented[0].Strict.Verify(x509.VerifyOptions{Roots: roots, Intermediates: pool(presented[1:]), CurrentTime: at,
+		KeyUsages: []x509.ExtKeyUsage{x509.ExtKeyUsageServerAuth}})
+	return err
+}
+
+func systemTrusts(presented []certs.Certificate, roots *x509.CertPool) error {
+	if roots == nil {
+		return errors.New("the system's roots could not be read")
+	}
+	if presented[0].NotAfter == nil {
+		return errNotStrict
+	}
+	// At the leaf's last second: whether the roots know the chain, not whether
+	// it has expired since.
+	return verify(presented, roots, *presented[0].NotAfter)
+}
+
+func pool(cs []certs.Certificate) *x509.CertPool {
+	p := x509.NewCertPool()
+	for _, c := range cs {
+		if c.Strict != nil {
+			p.AddCert(c.Strict)
+		}
+	}
+	return p
+}
+
+// covers reports whether leaf's names cover name, by crypto/x509's rules also
+// where crypto/x509 refused the certificate.
+func covers(leaf certs.Certificate, name string) error {
+	if leaf.Strict != nil {
+		return leaf.Strict.VerifyHostname(name)
+	}
+	names := x509.Certificate{DNSNames: leaf.DNSNames, IPAddresses: leaf.IPs}
+	return names.VerifyHostname(name)
+}
+
+func names(c certs.Certificate) string {
+	all := append([]string{}, c.DNSNames...)
+	for _, ip := range c.IPs {
+		all = append(all, ip.String())
+	}
+	if len(all) == 0 {
+		return "no name at all (no subject alternative names)"
+	}
+	return few(all)
+}
+
+// few lists at most five of list.
+func few(list []string) string {
+	const most = 5
+	if len(list) <= most {
+		return strings.Join(list, ", ")
+	}
+	return fmt.Sprintf("%s and %d more", strings.Join(list[:most], ", "), len(list)-most)
+}

@@ -1,0 +1,199 @@
+// Package discover says which clusters an audit is about: it turns kubeconfigs
+// into targets. It reads kubeconfigs and nothing that they point to.
+package discover
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"maps"
+	"net"
+	"os"
+	"slices"
+	"strings"
+
+	"k8s.io/client-go/tools/clientcmd"
+	"k8s.io/client-go/tools/clientcmd/api"
+
+	"github.com/akscert/akscert/internal/target"
+	"github.com/akscert/akscert/pkg/report"
+)
+
+// Error is a reason why there is nothing to audit, with a way out.
+type Error struct {
+	Message, Hint string
+}
+
+func (e *Error) Error() string { return e.Message }
+
+// Scope says which contexts are asked for. Without Contexts and All it is the
+// current context.
+type Scope struct {
+	Kubeconfig string // as kubectl's --kubeconfig; empty for KUBECONFIG or the default path
+	Contexts   []string
+	All        bool
+}
+
+// Kubeconfig loads kubeconfigs exactly as kubectl does and returns a target for
+// each context in scope, and a gap for each file that is broken while others
+// are not.
+func Kubeconfig(s Scope) ([]target.Target, []report.Gap, error) {
+	rules := clientcmd.NewDefaultClientConfigLoadingRules()
+	rules.ExplicitPath = s.Kubeconfig
+	// kubectl would first move a pre-1.0 file to its new place. An audit only reads.
+	rules.MigrationRules = nil
+	config, err := rules.Load()
+	var gaps []report.Gap
+	if err != nil {
+		gaps = broken(rules, err)
+		// Only with several files can the others still be of use.
+		if config == nil || len(config.Contexts) == 0 || rules.ExplicitPath != "" {
+			return nil, nil, &Error{gaps[0].Message, gaps[0].Hint}
+		}
+	}
+	if len(config.Contexts)+len(config.Clusters)+len(config.AuthInfos) == 0 {
+		if t, ok := inCluster(); ok && s.Kubeconfig == "" && len(s.Contexts) == 0 {
+			return []target.Target{t}, gaps, nil
+		}
+		return nil, nil, none(rules)
+	}
+	names, err := scope(s, config)
+	if err != nil {
+		return nil, nil, err
+	}
+	targets := make([]target.Target, 0, len(names))
+	for _, name := range names {
+		targets = append(targets, fromContext(name, config))
+	}
+	return targets, gaps, nil
+}
+
+func none(rules *clientcmd.ClientConfigLoadingRules) error {
+	if rules.ExplicitPath != "" {
+		return &Error{fmt.Sprintf("kubeconfig %q holds no contexts", rules.ExplicitPath), "az aks get-credentials --file FILE writes one"}
+	}
+	return &Error{fmt.Sprintf("no kubeconfig found: looked at %s", strings.Join(rules.Precedence, ", ")),
+		"name one with --kubeconfig or KUBECONFIG, or fetch one with az aks get-credentials"}
+}
+
+// scope is the names of the contexts asked for.
+func scope(s Scope, config *api.Config) ([]string, error) {
+	known := slices.Sorted(maps.Keys(config.Contexts))
+	if s.All {
+		if len(known) == 0 {
+			return nil, &Error{"the kubeconfig holds no contexts", "az aks get-credentials writes one"}
+		}
+		return known, nil
+	}
+	names := s.Contexts
+	if len(names) == 0 {
+		if config.CurrentContext == "" {
+			return nil, &Error{"the kubeconfig has no current context", "name one with --context, or audit every one with --all-contexts"}
+		}
+		names = []string{config.CurrentContext}
+	}
+	var wanted []string
+	for _, name := range names {
+		if _, ok := config.Contexts[name]; !ok {
+			return nil, &Error{fmt.Sprintf("context %q is not in the kubeconfig", name), "it has " + list(known)}
+		}
+		if !slices.Contains(wanted, name) {
+			wanted = append(wanted, name)
+		}
+	}
+	return wanted, nil
+}
+
+func list(names []string) string {
+	const most = 8
+	switch {
+	case len(names) == 0:
+		return "no contexts at all"
+	case len(names) > most:
+		return fmt.Sprintf("%s and %d more: kubectl config get-contexts", strings.Join(names[:most], ", "), len(names)-most)
+	}
+	return strings.Join(names, ", ")
+}
+
+func fromContext(name string, config *api.Config) target.Target {
+	c := config.Contexts[name]
+	t := target.Target{ID: name, Name: name, Context: name}
+	if entry, ok := config.Clusters[c.Cluster]; ok {
+		t.Cluster = &target.Cluster{Name: c.Cluster, File: entry.LocationOfOrigin, Server: entry.Server, TLSServerName: entry.TLSServerName,
+			ProxyURL: entry.ProxyURL, InsecureSkipTLSVerify: entry.InsecureSkipTLSVerify,
+			CA: target.Material{Data: entry.CertificateAuthorityData, File: entry.CertificateAuthority}}
+	} else {
+		t.Problems = append(t.Problems, fmt.Sprintf("context %q names cluster %q, which the kubeconfig does not have", name, c.Cluster))
+	}
+	if entry, ok := config.AuthInfos[c.AuthInfo]; ok {
+		u := target.User{Name: c.AuthInfo, File: entry.LocationOfOrigin,
+			ClientCertificate: target.Material{Data: entry.ClientCertificateData, File: entry.ClientCertificate},
+			Token:             target.NewSecret(entry.Token), TokenFile: entry.TokenFile, Basic: entry.Username != ""}
+		if entry.Exec != nil {
+			u.Exec = entry.Exec.Command
+		}
+		if entry.AuthProvider != nil {
+			u.AuthProvider = entry.AuthProvider.Name
+		}
+		t.User = &u
+	} else if c.AuthInfo != "" { // no user at all is an anonymous one
+		t.Problems = append(t.Problems, fmt.Sprintf("context %q names user %q, which the kubeconfig does not have", name, c.AuthInfo))
+	}
+	return t
+}
+
+// inCluster is the pod's own cluster, which is what kubectl turns to without any
+// kubeconfig. The paths are those of rest.InClusterConfig, which cannot be asked
+// itself: it reads the token right away.
+func inCluster() (target.Target, bool) {
+	const dir = "/var/run/secrets/kubernetes.io/serviceaccount/"
+	host, port := os.Getenv("KUBERNETES_SERVICE_HOST"), os.Getenv("KUBERNETES_SERVICE_PORT")
+	if _, err := os.Stat(dir + "token"); host == "" || port == "" || err != nil {
+		return target.Target{}, false
+	}
+	return target.Target{ID: "in-cluster", Name: "in-cluster",
+		Cluster: &target.Cluster{Name: "in-cluster", File: dir, Server: "https://" + net.JoinHostPort(host, port), CA: target.Material{File: dir + "ca.crt"}},
+		User:    &target.User{Name: "in-cluster", File: dir, TokenFile: dir + "token"}}, true
+}
+
+// broken says which files could not be loaded, and why. The error that
+// clientcmd returns is never printed: for two users of one name it quotes both,
+// tokens and keys included.
+func broken(rules *clientcmd.ClientConfigLoadingRules, loading error) []report.Gap {
+	files := rules.Precedence
+	if rules.ExplicitPath != "" {
+		files = []string{rules.ExplicitPath}
+	}
+	var gaps []report.Gap
+	for _, file := range files {
+		_, err := clientcmd.LoadFromFile(file)
+		if err == nil || file == "" || errors.Is(err, fs.ErrNotExist) && rules.ExplicitPath == "" {
+			continue
+		}
+		gaps = append(gaps, unloadable(file, err))
+	}
+	if len(gaps) == 0 { // it loads now, or its relative paths cannot be resolved
+		gaps = append(gaps, report.Gap{Source: report.SourceKubeconfig, Count: 1, Reason: report.ReasonMalformed,
+			Message: fmt.Sprintf("loading kubeconfig %s failed (%T)", strings.Join(files, ", "), loading), Hint: "kubectl config view", Retryable: true})
+	}
+	return gaps
+}
+
+func unloadable(file string, err error) report.Gap {
+	g := report.Gap{Source: report.SourceKubeconfig, Count: 1, Location: file, Reason: report.ReasonMalformed,
+		Hint: "kubectl config view --kubeconfig " + file + " must print it"}
+	var path *fs.PathError
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+		g.Reason, g.Hint = report.ReasonNotFound, "name another with --kubeconfig, or fetch one with az aks get-credentials --file "+file
+		g.Message = fmt.Sprintf("reading kubeconfig %q: no such file", file)
+	case errors.Is(err, fs.ErrPermission):
+		g.Reason, g.Hint = report.ReasonForbidden, "run as a user who may read it"
+		g.Message = fmt.Sprintf("reading kubeconfig %q: permission denied", file)
+	case errors.As(err, &path):
+		g.Message = fmt.Sprintf("reading kubeconfig %q: %s", file, path.Err)
+	default:
+		g.Message = fmt.Sprintf("reading kubeconfig %q: %s", file, diagnose(file))
+	}
+	return g
+}
