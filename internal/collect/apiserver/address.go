@@ -7,6 +7,7 @@ import (
 	"net/url"
 	"strconv"
 	"strings"
+	"unicode"
 
 	"golang.org/x/net/idna"
 
@@ -77,7 +78,7 @@ func serverURL(server string, withTLS bool) (*url.URL, error) {
 		if withTLS {
 			scheme = "https://"
 		}
-		if u, err = url.Parse(scheme + server); err == nil && strings.Trim(u.Path, "/") != "" {
+		if u, err = url.Parse(scheme + server); err == nil && u.Path != "" && u.Path != "/" {
 			err = errors.New("neither a URL nor host:port")
 		}
 	}
@@ -91,8 +92,8 @@ func serverURL(server string, withTLS bool) (*url.URL, error) {
 	return u, err
 }
 
-// splitAddress splits host:port, and refuses what could not be an address or
-// would break out of a proxy's request line.
+// splitAddress splits host:port, and refuses what could not be an address: it
+// would break out of a proxy's request line, or of the command in a hint.
 func splitAddress(address string) (host, port string, err error) {
 	host, port, err = net.SplitHostPort(address)
 	if err != nil {
@@ -101,7 +102,9 @@ func splitAddress(address string) (host, port string, err error) {
 	if n, err := strconv.ParseUint(port, 10, 16); err != nil || n == 0 {
 		return "", "", fmt.Errorf("%q is not a port", cut(port))
 	}
-	odd := func(r rune) bool { return r <= ' ' || r == 0x7f || strings.ContainsRune(`/\@?#"<>`, r) }
+	odd := func(r rune) bool {
+		return !unicode.IsLetter(r) && !unicode.IsDigit(r) && !strings.ContainsRune("-._:%", r) // % before an IPv6 zone
+	}
 	if host == "" || strings.ContainsFunc(host, odd) {
 		return "", "", fmt.Errorf("%q is not a host", cut(host))
 	}

@@ -30,12 +30,10 @@ func (c Collector) Dial(ctx context.Context, e Endpoint) ([][]byte, *collect.Gap
 	}
 	chain, err := c.handshake(limited, r, standard)
 	if len(chain) == 0 && curable(err) {
-		// Only what the second way brings, or knows for certain, counts: the
-		// first one's words for a failure are the better known ones.
 		second, errSecond := c.handshake(limited, r, bare)
-		if len(second) > 0 || errors.Is(errSecond, errNoCertificate) {
+		if len(second) > 0 || errors.Is(errSecond, errNoCertificate) || errors.Is(errSecond, errMalformed) || errors.Is(errSecond, errFlood) {
 			chain, err = second, errSecond
-		}
+		} // else the first one's words for a failure are the better known ones
 	}
 	if len(chain) > 0 {
 		// Enough was seen, even if the server then demanded a certificate of
@@ -166,7 +164,7 @@ const (
 	headBytes = 64
 )
 
-var errFlood = fmt.Errorf("more than %d KiB came and no certificate", maxBytes>>10)
+var errFlood = fmt.Errorf("the server sent more than %d KiB and no certificate", maxBytes>>10)
 
 // watched is a connection that remembers how its peer began and stops one that
 // never ends.

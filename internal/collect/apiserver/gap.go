@@ -81,7 +81,9 @@ func explainConnect(gap *collect.Gap, err error) {
 }
 
 func explainProxy(gap *collect.Gap, err error) {
-	gap.Reason, gap.Message, gap.Retryable = report.ReasonUnreachable, "the proxy failed: "+plain(err), true
+	// x/net's SOCKS client calls what the proxy told it an unknown error.
+	said := strings.TrimPrefix(plain(err), "unknown error ")
+	gap.Reason, gap.Message, gap.Retryable = report.ReasonUnreachable, "the proxy failed: "+said, true
 	gap.Hint = "check proxy-url in the kubeconfig, or HTTPS_PROXY and NO_PROXY in the environment"
 	var refused statusError
 	var untrusted *tls.CertificateVerificationError
@@ -105,7 +107,7 @@ func explainHandshake(gap *collect.Gap, failed *handshakeError) {
 	var op *net.OpError
 	err := failed.err
 	switch {
-	case errors.Is(err, errNoCertificate), errors.Is(err, errFlood):
+	case errors.Is(err, errNoCertificate), errors.Is(err, errFlood), errors.Is(err, errMalformed):
 		gap.Reason, gap.Message = report.ReasonMalformed, plain(err)
 		gap.Hint = "look at it with: openssl s_client -connect " + gap.Location
 	case errors.As(err, &notTLS) && bytes.HasPrefix(failed.head, []byte("HTTP/")):
