@@ -4,19 +4,13 @@ package audit
 
 import (
 	"crypto/x509"
+	"slices"
 	"time"
 
 	"github.com/akscert/akscert/internal/collect"
 	"github.com/akscert/akscert/internal/target"
 	"github.com/akscert/akscert/pkg/lifetime"
 	"github.com/akscert/akscert/pkg/report"
-)
-
-// Exit codes that a report can carry. They are API; cmd/akscert documents them.
-const (
-	ExitOK         = 0
-	ExitFindings   = 1
-	ExitIncomplete = 3
 )
 
 // Input is everything an audit judges by.
@@ -28,6 +22,9 @@ type Input struct {
 	FailOn          report.Severity
 	AllowIncomplete bool
 	AsOf            time.Time
+	// Named are the sources that were asked for by name: one of them that
+	// cannot be used is a gap, where a default would just leave it out.
+	Named []report.Source
 	// SystemRoots verify an API server whose kubeconfig names no CA.
 	SystemRoots *x509.CertPool
 	// Interrupted is the exit code of the signal that ended the audit early
@@ -87,6 +84,8 @@ func (a *auditor) cluster(batches []collect.Batch) {
 				a.trust(*o.Handshake)
 			case o.Gap != nil:
 				a.gap(b.Source, *o.Gap)
+			case o.Skipped != nil && slices.Contains(a.in.Named, b.Source):
+				a.gap(b.Source, collect.Gap{Reason: report.ReasonUnsupported, Message: o.Skipped.Why, Hint: "leave it out with --sources=-" + string(b.Source)})
 			}
 		}
 	}
@@ -179,14 +178,14 @@ func (a *auditor) close() {
 	case a.in.Interrupted != 0:
 		r.Outcome, r.ExitCode = report.OutcomeInterrupted, a.in.Interrupted
 	case fails:
-		r.Outcome, r.ExitCode = report.OutcomeFindings, ExitFindings
+		r.Outcome, r.ExitCode = report.OutcomeFindings, report.ExitFindings
 	case !r.Complete:
-		r.Outcome, r.ExitCode = report.OutcomeIncomplete, ExitIncomplete
+		r.Outcome, r.ExitCode = report.OutcomeIncomplete, report.ExitIncomplete
 		if a.in.AllowIncomplete && matched {
-			r.ExitCode = ExitOK
+			r.ExitCode = report.ExitOK
 		}
 	default:
-		r.Outcome, r.ExitCode = report.OutcomeOK, ExitOK
+		r.Outcome, r.ExitCode = report.OutcomeOK, report.ExitOK
 	}
 }
 

@@ -71,7 +71,7 @@ func renewal(c collect.Certificate) report.Renewal {
 func stateRule(row report.Certificate, j lifetime.Judgement) (name, says string) {
 	until := ""
 	if row.NotAfter != nil {
-		until = fmt.Sprintf("expires %s, in %s", day(*row.NotAfter), Span(*row.SecondsLeft))
+		until = fmt.Sprintf("expires %s, in %s", day(*row.NotAfter), lifetime.Span(*row.SecondsLeft))
 	}
 	if row.LifetimeUsed != nil {
 		until += fmt.Sprintf(" (%d %% of its lifetime used)", int64(*row.LifetimeUsed*100))
@@ -80,7 +80,7 @@ func stateRule(row report.Certificate, j lifetime.Judgement) (name, says string)
 	}
 	switch row.State {
 	case report.StateExpired:
-		return ruleExpired, fmt.Sprintf("expired %s, %s ago", day(*row.NotAfter), Span(-*row.SecondsLeft))
+		return ruleExpired, fmt.Sprintf("expired %s, %s ago", day(*row.NotAfter), lifetime.Span(-*row.SecondsLeft))
 	case report.StateCritical:
 		return ruleCritical, until
 	case report.StateNotYetValid:
@@ -102,27 +102,6 @@ func stateRule(row report.Certificate, j lifetime.Judgement) (name, says string)
 func day(t time.Time) string { return t.UTC().Format("2006-01-02 15:04:05Z") }
 
 func fmtDays(d time.Duration) string { return fmt.Sprintf("%dd", int64(d/(24*time.Hour))) }
-
-// Span words a number of seconds for a person, rounded down to its largest unit.
-func Span(seconds int64) string {
-	const minute, hour, day, year = 60, 3600, 86400, 365 * 86400
-	units := []struct {
-		size int64
-		name string
-		from int64
-	}{{year, "year", 2 * year}, {day, "day", 2 * day}, {hour, "hour", 2 * hour}, {minute, "minute", 2 * minute}, {1, "second", 0}}
-	for _, u := range units {
-		if seconds < u.from {
-			continue
-		}
-		n := seconds / u.size
-		if n == 1 {
-			return "1 " + u.name
-		}
-		return fmt.Sprintf("%d %ss", n, u.name)
-	}
-	return "0 seconds"
-}
 
 // order sorts a report: worst first, then soonest notAfter, cluster, source and
 // location, so that the same audit always reads the same.

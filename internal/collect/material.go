@@ -33,7 +33,7 @@ func ReadMaterial(ctx context.Context, m target.Material, location, what string)
 // read.
 func Unread(ctx context.Context, err error, location, what, file string) *Gap {
 	g := &Gap{Location: location, Reason: report.ReasonMalformed,
-		Message: fmt.Sprintf("reading %s %q: %s", what, file, cause(err)), Hint: "correct the path in the kubeconfig, or fetch the kubeconfig again"}
+		Message: fmt.Sprintf("reading %s %q: %s", what, file, Cause(err)), Hint: "correct the path in the kubeconfig, or fetch the kubeconfig again"}
 	switch {
 	case ctx.Err() != nil:
 		return Ended(ctx, location)
@@ -45,8 +45,8 @@ func Unread(ctx context.Context, err error, location, what, file string) *Gap {
 	return g
 }
 
-// cause drops the path that an fs.PathError repeats.
-func cause(err error) error {
+// Cause drops the path that an fs.PathError repeats.
+func Cause(err error) error {
 	var path *fs.PathError
 	if errors.As(err, &path) {
 		return path.Err

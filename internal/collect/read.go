@@ -20,12 +20,16 @@ func ReadFile(ctx context.Context, path string) ([]byte, error) {
 			return nil, err
 		}
 		defer f.Close()
-		return ReadAll(f)
+		return readAll(f)
 	})
 }
 
-// ReadAll reads r, bounded by MaxFile.
-func ReadAll(r io.Reader) ([]byte, error) {
+// ReadInput reads r, bounded as ReadFile is.
+func ReadInput(ctx context.Context, r io.Reader) ([]byte, error) {
+	return await(ctx, func() ([]byte, error) { return readAll(r) })
+}
+
+func readAll(r io.Reader) ([]byte, error) {
 	data, err := io.ReadAll(io.LimitReader(r, MaxFile+1))
 	if err != nil {
 		return nil, err

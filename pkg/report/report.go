@@ -68,6 +68,16 @@ const (
 	OutcomeInterrupted Outcome = "interrupted" // a signal or the run's timeout ended it early
 )
 
+// The exit codes, which are API: one meaning each, the same for every format.
+const (
+	ExitOK         = 0 // all that was asked for was examined; nothing at or above failOn
+	ExitFindings   = 1 // something at or above failOn, also when there are gaps too
+	ExitError      = 2 // usage, configuration or internal error, or nothing readable at all; stdout is empty
+	ExitIncomplete = 3 // nothing that fails, but part could not be examined, or nothing matched
+	ExitSIGINT     = 130
+	ExitSIGTERM    = 143
+)
+
 // State is the state of one certificate at the audited instant.
 type State string
 

@@ -1,0 +1,147 @@
+package main
+
+import (
+	"context"
+	"crypto/x509"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+	"golang.org/x/net/http/httpproxy"
+
+	"github.com/akscert/akscert/internal/audit"
+	"github.com/akscert/akscert/internal/collect"
+	"github.com/akscert/akscert/internal/collect/apiserver"
+	"github.com/akscert/akscert/internal/collect/kubeconfig"
+	"github.com/akscert/akscert/internal/discover"
+	"github.com/akscert/akscert/pkg/report"
+)
+
+func auditCommand(s streams, now time.Time, code *int) *cobra.Command {
+	var scope discover.Scope
+	var sources string
+	var j judging
+	var l limits
+	c := &cobra.Command{
+		Use:   "audit",
+		Short: "audit the certificates of clusters",
+		Long: `Audit reads the certificates in a kubeconfig, shakes hands with the API server,
+and judges every certificate: which expires next, what to do, and what could
+not be looked at. It only reads, and never runs an exec plugin.
+
+Without --context or --all-contexts it audits the current context. The exit
+code is for CI jobs: see akscert help exit-codes.`,
+		Example: `  akscert audit
+  akscert audit --context prod --context staging --warn-at 30d
+  akscert audit --all-contexts --fail-on critical -o json | jq '.certificates[0]'`,
+		Args: noArguments,
+		RunE: func(c *cobra.Command, _ []string) (err error) {
+			ctx, cancel := l.bound(c.Context())
+			defer cancel()
+			judge, err := j.read(s, now)
+			if err != nil {
+				return err
+			}
+			collectors, named, err := choose(sources, []collect.Collector{
+				kubeconfig.Collector{},
+				apiserver.Collector{ConnectTimeout: l.connect, Proxy: httpproxy.FromEnvironment().ProxyFunc()},
+			})
+			if err != nil {
+				return err
+			}
+
+			// The sentence: find targets → collect observations → audit → report → render → exit code.
+			targets, gaps, err := discover.Kubeconfig(scope)
+			if err != nil {
+				return err
+			}
+			batches := collect.All(ctx, targets, collectors, l.parallel)
+			in := judge.input(ctx, batches)
+			in.Gaps, in.Named, in.SystemRoots = gaps, named, systemRoots()
+			r := audit.Audit(in)
+			*code = r.ExitCode
+			return judge.finish(r)
+		},
+	}
+	flags := c.Flags()
+	flags.SortFlags = false
+	flags.StringVar(&scope.Kubeconfig, "kubeconfig", "", "the kubeconfig `FILE` (default: $KUBECONFIG, else ~/.kube/config)")
+	flags.StringArrayVar(&scope.Contexts, "context", nil, "audit this `CONTEXT`; repeatable (default: the current one)")
+	flags.BoolVar(&scope.All, "all-contexts", false, "audit every context of the kubeconfig")
+	flags.StringVar(&sources, "sources", "", "only these `SOURCES`, comma-separated, of kubeconfig,apiserver; or without: --sources=-apiserver")
+	c.MarkFlagsMutuallyExclusive("context", "all-contexts")
+	l.flags(flags)
+	j.flags(c)
+	complete(c, "sources", "kubeconfig", "apiserver")
+	_ = c.RegisterFlagCompletionFunc("context", func(c *cobra.Command, _ []string, _ string) ([]string, cobra.ShellCompDirective) {
+		targets, _, _ := discover.Kubeconfig(discover.Scope{Kubeconfig: scope.Kubeconfig, All: true})
+		names := make([]string, 0, len(targets))
+		for _, t := range targets {
+			names = append(names, t.Context)
+		}
+		return names, cobra.ShellCompDirectiveNoFileComp
+	})
+	return c
+}
+
+// choose picks the collectors that --sources asks for, and says which of them
+// it names.
+func choose(sources string, all []collect.Collector) (chosen []collect.Collector, named []report.Source, err error) {
+	if sources == "" {
+		return all, nil, nil
+	}
+	var known []string
+	for _, c := range all {
+		known = append(known, string(c.Source()))
+	}
+	var without []string
+	for name := range strings.SplitSeq(sources, ",") {
+		bare, minus := strings.CutPrefix(strings.TrimSpace(name), "-")
+		if !slices.Contains(known, bare) {
+			return nil, nil, hinted{fmt.Errorf("unknown source %q", bare), "the sources are " + strings.Join(known, ", ")}
+		}
+		if minus {
+			without = append(without, bare)
+		} else {
+			named = append(named, report.Source(bare))
+		}
+	}
+	for _, c := range all {
+		if !slices.Contains(without, string(c.Source())) && (len(named) == 0 || slices.Contains(named, c.Source())) {
+			chosen = append(chosen, c)
+		}
+	}
+	if len(chosen) == 0 {
+		return nil, nil, hinted{fmt.Errorf("--sources %s leaves nothing to look at", sources), "the sources are " + strings.Join(known, ", ")}
+	}
+	return chosen, named, nil
+}
+
+// systemRoots are what verifies an API server whose kubeconfig names no CA. nil
+// when they cannot be read, which audit then says.
+func systemRoots() *x509.CertPool {
+	roots, err := x509.SystemCertPool()
+	if err != nil {
+		return nil
+	}
+	return roots
+}
+
+func noArguments(c *cobra.Command, args []string) error {
+	if len(args) > 0 {
+		return hinted{fmt.Errorf("unexpected argument %q", args[0]), c.CommandPath() + " takes flags only; files and endpoints go to akscert inspect"}
+	}
+	return nil
+}
+
+// complete offers words as values of a flag.
+func complete(c *cobra.Command, flag string, words ...string) {
+	_ = c.RegisterFlagCompletionFunc(flag, cobra.FixedCompletions(words, cobra.ShellCompDirectiveNoFileComp)) // fails only for a flag that is not there
+}
+
+// bound ends ctx when the run's time is up.
+func (l limits) bound(ctx context.Context) (context.Context, context.CancelFunc) {
+	return context.WithTimeout(ctx, l.timeout)
+}

@@ -1,0 +1,170 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
+	"golang.org/x/term"
+
+	"github.com/akscert/akscert/internal/audit"
+	"github.com/akscert/akscert/internal/collect"
+	"github.com/akscert/akscert/internal/render"
+	"github.com/akscert/akscert/pkg/lifetime"
+	"github.com/akscert/akscert/pkg/report"
+)
+
+// limits are the flags that bound a run.
+type limits struct {
+	timeout, connect time.Duration
+	parallel         int
+}
+
+func (l *limits) flags(f *pflag.FlagSet) {
+	f.DurationVar(&l.timeout, "timeout", 30*time.Minute, "bound the whole run")
+	f.DurationVar(&l.connect, "connect-timeout", 10*time.Second, "bound one handshake or request")
+	f.IntVar(&l.parallel, "parallel", 16, "look at this `MANY` places at once")
+}
+
+// judging are the flags of every command that judges and prints.
+type judging struct {
+	warnAt, criticalAt, failOn, now string
+	allowIncomplete                 bool
+	output, color                   string
+	quiet, verbose                  bool
+}
+
+func (j *judging) flags(c *cobra.Command) {
+	f := c.Flags()
+	f.StringVar(&j.warnAt, "warn-at", "", "warn at this `POINT`: 80% of the lifetime used, or time left as 30d, 36h, 2w (default 80%, no earlier than 365d before)")
+	f.StringVar(&j.criticalAt, "critical-at", "", "critical at this `POINT` (default 95%, no earlier than 90d before)")
+	f.StringVar(&j.failOn, "fail-on", "warning", "exit 1 at this `SEVERITY` or worse: due, warning, critical, expired or none")
+	f.BoolVar(&j.allowIncomplete, "allow-incomplete", false, "exit 0, not 3, when nothing fails but part could not be examined")
+	f.StringVar(&j.now, "now", "", "judge as of this `INSTANT`, as 2027-01-31T00:00:00Z")
+	f.StringVarP(&j.output, "output", "o", "table", "print a `FORMAT`: table, wide or json")
+	f.StringVar(&j.color, "color", "auto", "colour: auto, always or never")
+	f.BoolVarP(&j.quiet, "quiet", "q", false, "no notes on stderr")
+	f.BoolVarP(&j.verbose, "verbose", "v", false, "say on stderr what is looked at")
+	complete(c, "fail-on", "due", "warning", "critical", "expired", "none")
+	complete(c, "output", "table", "wide", "json")
+	complete(c, "color", "auto", "always", "never")
+}
+
+// judge is what those flags said, checked.
+type judge struct {
+	judging
+	s       streams
+	policy  lifetime.Policy
+	asOf    time.Time
+	started time.Time
+}
+
+func (j judging) read(s streams, now time.Time) (judge, error) {
+	policy, err := lifetime.NewPolicy(j.warnAt, j.criticalAt)
+	if err != nil {
+		return judge{}, hinted{err, "points are a share of the lifetime used, as 80%, or a time left, as 30d, 36h or 2w; give both --warn-at and --critical-at"}
+	}
+	if err := oneOf("--fail-on", j.failOn, "due", "warning", "critical", "expired", "none"); err != nil {
+		return judge{}, err
+	}
+	if err := oneOf("--output", j.output, "table", "wide", "json"); err != nil {
+		return judge{}, err
+	}
+	if err := oneOf("--color", j.color, "auto", "always", "never"); err != nil {
+		return judge{}, err
+	}
+	asOf := now
+	if j.now != "" {
+		if asOf, err = time.Parse(time.RFC3339, j.now); err != nil {
+			return judge{}, hinted{fmt.Errorf("invalid --now %q", j.now), "give an instant as 2027-01-31T00:00:00Z"}
+		}
+	}
+	return judge{judging: j, s: s, policy: policy, asOf: asOf, started: now}, nil
+}
+
+func oneOf(flag, value string, words ...string) error {
+	for _, word := range words {
+		if value == word {
+			return nil
+		}
+	}
+	return hinted{fmt.Errorf("invalid %s %q", flag, value), "one of " + strings.Join(words, ", ")}
+}
+
+// input is what an audit judges by, but for what only one command knows.
+func (j judge) input(ctx context.Context, batches []collect.Batch) audit.Input {
+	in := audit.Input{Batches: batches, Policy: j.policy, FailOn: report.Severity(j.failOn), AllowIncomplete: j.allowIncomplete, AsOf: j.asOf}
+	var by interrupted
+	if errors.As(context.Cause(ctx), &by) {
+		in.Interrupted = by.code()
+	}
+	if j.verbose {
+		for _, b := range batches {
+			fmt.Fprintf(j.s.err, "akscert: looked at %s of %s in %s\n", b.Source, render.Visible(b.Target.Name), b.Took.Round(time.Millisecond))
+		}
+	}
+	return in
+}
+
+// finish completes r with what is not judgement, and prints it.
+func (j judge) finish(r *report.Report) error {
+	r.Tool = report.Tool{Name: "akscert", Version: version()}
+	r.StartedAt = j.started.UTC().Truncate(time.Second)
+	r.DurationSeconds = time.Since(j.started).Round(time.Millisecond).Seconds()
+	// In memory first: what cannot be rendered must leave stdout empty.
+	var b bytes.Buffer
+	var err error
+	if j.output == "json" {
+		err = render.JSON(&b, r)
+	} else {
+		err = render.Table(&b, r, j.look())
+	}
+	if err != nil {
+		return fmt.Errorf("rendering the report: %w", err)
+	}
+	if _, err := j.s.out.Write(b.Bytes()); err != nil {
+		return fmt.Errorf("writing the report: %w", err)
+	}
+	return nil
+}
+
+// note says something on stderr, unless told to be quiet.
+func (j judge) note(format string, args ...any) {
+	if !j.quiet {
+		fmt.Fprintf(j.s.err, "akscert: note: "+format+"\n", args...)
+	}
+}
+
+func (j judge) look() render.Look {
+	look := render.Look{Wide: j.output == "wide"}
+	terminal := false
+	if f, ok := j.s.out.(*os.File); ok && term.IsTerminal(int(f.Fd())) {
+		terminal = true
+		if look.Width, _, _ = term.GetSize(int(f.Fd())); look.Width <= 0 {
+			look.Width = 80
+		}
+	}
+	look.Color = colored(j.color, os.Getenv, terminal)
+	return look
+}
+
+// colored decides about colour, the strongest word first.
+func colored(flag string, env func(string) string, terminal bool) bool {
+	switch {
+	case flag != "auto":
+		return flag == "always"
+	case env("NO_COLOR") != "": // no-color.org
+		return false
+	case env("CLICOLOR_FORCE") != "" && env("CLICOLOR_FORCE") != "0": // bixense.com/clicolors
+		return true
+	case env("CLICOLOR") == "0", env("TERM") == "dumb":
+		return false
+	}
+	return terminal
+}

@@ -1,0 +1,37 @@
+// Akscert tells which certificates an Azure Kubernetes Service cluster lives
+// on, when each expires, and what could not be looked at.
+package main
+
+import (
+	"context"
+	"os"
+	"os/signal"
+	"syscall"
+	"time"
+
+	"github.com/akscert/akscert/pkg/report"
+)
+
+func main() {
+	ctx, cancel := context.WithCancelCause(context.Background())
+	signals := make(chan os.Signal, 2)
+	signal.Notify(signals, os.Interrupt, syscall.SIGTERM)
+	go func() {
+		first := <-signals
+		cancel(interrupted{first})
+		os.Exit(interrupted{<-signals}.code()) // twice: they mean it
+	}()
+	os.Exit(run(ctx, os.Args[1:], os.Stdin, os.Stdout, os.Stderr, time.Now()))
+}
+
+// interrupted is the cause of a context that a signal ended.
+type interrupted struct{ signal os.Signal }
+
+func (i interrupted) Error() string { return "interrupted by " + i.signal.String() }
+
+func (i interrupted) code() int {
+	if i.signal == syscall.SIGTERM {
+		return report.ExitSIGTERM
+	}
+	return report.ExitSIGINT
+}

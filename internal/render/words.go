@@ -1,0 +1,180 @@
+package render
+
+import (
+	"fmt"
+	"io"
+	"regexp"
+	"strings"
+	"time"
+
+	"github.com/mattn/go-runewidth"
+
+	"github.com/akscert/akscert/pkg/lifetime"
+	"github.com/akscert/akscert/pkg/report"
+)
+
+// found lists the findings that no row of the table shows by its state.
+func found(w io.Writer, r *report.Report, look Look) {
+	first := true
+	for _, f := range r.Findings {
+		if strings.HasPrefix(f.Rule, "certificate-") && f.Rule != "certificate-malformed" || f.Rule == "ca-expiring" {
+			continue
+		}
+		if first {
+			fmt.Fprintln(w, "\nAlso found")
+			first = false
+		}
+		fmt.Fprintf(w, "  %s  %s: %s\n", paint(string(f.Severity), string(f.Severity), look.Color), f.Rule, Visible(f.Message))
+	}
+}
+
+// todo lists what to do, most urgent first.
+func todo(w io.Writer, r *report.Report) {
+	if len(r.Remedies) == 0 {
+		return
+	}
+	fmt.Fprintln(w, "\nWhat to do")
+	for i, remedy := range r.Remedies {
+		by := ""
+		for _, f := range r.Findings {
+			if f.RemedyID == remedy.ID && f.By != nil {
+				by = " (by " + f.By.UTC().Format("2006-01-02") + ")"
+				if f.By.Before(r.AsOf) {
+					by = " (now)"
+				}
+				break
+			}
+		}
+		fmt.Fprintf(w, "  %d. %s%s\n", i+1, Visible(remedy.Summary), by)
+		for _, command := range remedy.Commands {
+			fmt.Fprintf(w, "       %s\n", Visible(command))
+		}
+		fmt.Fprintf(w, "     cost: %s\n", Visible(remedy.Impact))
+	}
+}
+
+// skipped says which sources were left out by design.
+func skipped(w io.Writer, r *report.Report) {
+	for _, c := range r.Clusters {
+		for _, s := range c.Sources {
+			if s.Status == report.StatusSkipped {
+				fmt.Fprintf(w, "\nskipped: %s of %s: %s\n", s.Source, Visible(c.Name), Visible(s.Why))
+			}
+		}
+	}
+	for _, c := range r.Clusters {
+		for _, credential := range c.Credentials {
+			fmt.Fprintf(w, "\nuser %s signs in with %s\n", Visible(credential.User), kinds(credential, r.AsOf))
+		}
+	}
+}
+
+func kinds(c report.Credential, asOf time.Time) string {
+	if len(c.Kinds) == 0 {
+		return "nothing (anonymous)"
+	}
+	s := Visible(strings.Join(c.Kinds, " and "))
+	if c.TokenExpiresAt != nil {
+		verb := "expires "
+		if c.TokenExpiresAt.Before(asOf) {
+			verb = "expired "
+		}
+		s += ", whose token " + verb + date(c.TokenExpiresAt)
+	}
+	return s
+}
+
+// unseen lists the gaps: what this report knows nothing about.
+func unseen(w io.Writer, r *report.Report) {
+	if len(r.Gaps) == 0 {
+		return
+	}
+	fmt.Fprintln(w, "\nNot examined")
+	for _, g := range r.Gaps {
+		at := strings.TrimSpace(string(g.Source) + " " + Visible(g.Location))
+		fmt.Fprintf(w, "  %s: %s (%s)\n", at, Visible(g.Message), g.Reason)
+		if g.Hint != "" {
+			fmt.Fprintf(w, "     hint: %s\n", Visible(g.Hint))
+		}
+	}
+}
+
+// result is the whole report in one line.
+func result(r *report.Report, look Look) string {
+	s := r.Summary.States
+	var parts []string
+	for _, n := range []struct {
+		count int
+		word  string
+	}{{s.Expired, "expired"}, {s.NotYetValid, "not-yet-valid"}, {s.Critical, "critical"}, {s.Warning, "warning"}, {s.Due, "due"}, {s.OK, "ok"}} {
+		if n.count > 0 {
+			parts = append(parts, fmt.Sprintf("%d %s", n.count, n.word))
+		}
+	}
+	if len(parts) == 0 {
+		parts = []string{"no certificates"}
+	}
+	line := fmt.Sprintf("\nresult: %s: %s", paint(string(r.Outcome), outcomeColor(r.Outcome), look.Color), strings.Join(parts, ", "))
+	switch len(r.Gaps) {
+	case 0:
+	case 1:
+		line += "; 1 place could not be examined"
+	default:
+		line += fmt.Sprintf("; %d places could not be examined", len(r.Gaps))
+	}
+	return line + fmt.Sprintf(" (as of %s, exit %d)", date(&r.AsOf), r.ExitCode)
+}
+
+func outcomeColor(o report.Outcome) string {
+	switch o {
+	case report.OutcomeOK:
+		return "ok"
+	case report.OutcomeFindings:
+		return "expired"
+	}
+	return "warning"
+}
+
+// left is the time left in words.
+func left(c report.Certificate) string {
+	switch {
+	case c.SecondsLeft == nil:
+		return "unknown"
+	case *c.SecondsLeft < 0:
+		return lifetime.Span(-*c.SecondsLeft) + " ago"
+	}
+	return "in " + lifetime.Span(*c.SecondsLeft)
+}
+
+func when(c report.Certificate) string {
+	s := date(c.NotAfter)
+	if c.Approximate {
+		s = "~" + s
+	}
+	return s
+}
+
+func date(t *time.Time) string {
+	if t == nil {
+		return "-"
+	}
+	return t.UTC().Format("2006-01-02 15:04:05Z")
+}
+
+// paint colours word as the state or severity it says; the word says it all
+// without.
+func paint(word, as string, on bool) string {
+	if !on {
+		return word
+	}
+	code := map[string]string{"expired": "31;1", "critical": "31", "not-yet-valid": "31", "warning": "33", "due": "36", "ok": "32", "info": "2"}[as]
+	if code == "" {
+		return word
+	}
+	return "\x1b[" + code + "m" + word + "\x1b[0m"
+}
+
+var escapes = regexp.MustCompile("\x1b\\[[0-9;]*m")
+
+// displayed is the width of a cell on screen; the escapes in it are our own.
+func displayed(s string) int { return runewidth.StringWidth(escapes.ReplaceAllString(s, "")) }
