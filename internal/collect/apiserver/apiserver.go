@@ -10,10 +10,9 @@ package apiserver
 import (
 	"context"
 	"crypto/x509"
-	"errors"
 	"fmt"
-	"io/fs"
 	"net/url"
+	"slices"
 	"time"
 
 	"github.com/akscert/akscert/internal/collect"
@@ -65,11 +64,11 @@ func (c Collector) Collect(ctx context.Context, t target.Target) []collect.Obser
 		Insecure:   t.Cluster.InsecureSkipTLSVerify,
 		Presented:  presented,
 	}
-	handshake.CA, gap = readCA(ctx, *t.Cluster)
-	if gap != nil {
-		handshake.CAUnread = true
-		seen = append(seen, collect.Observation{Gap: gap})
-	}
+	ca, gaps := readCA(ctx, *t.Cluster)
+	handshake.CA = ca
+	// A client passes over what it cannot read, as long as something is left.
+	handshake.CAUnread = len(ca) == 0 && len(gaps) > 0
+	seen = append(seen, gaps...)
 	return append(seen, collect.Observation{Handshake: handshake})
 }
 
@@ -112,48 +111,18 @@ func observe(chain [][]byte, location string) ([]collect.Observation, []certs.Ce
 	return seen, presented
 }
 
-// readCA reads the bundle a kubeconfig would verify the server with. Single
-// broken entries of a bundle are the kubeconfig source's to report: a client
-// passes over them.
-func readCA(ctx context.Context, cluster target.Cluster) ([]certs.Certificate, *collect.Gap) {
-	ca := cluster.CA
-	if ca.IsZero() {
+// readCA reads the bundle a kubeconfig would verify the server with. The gaps are
+// the same, word for word, as the kubeconfig source has for it, so that audit
+// folds them.
+func readCA(ctx context.Context, cluster target.Cluster) ([]certs.Certificate, []collect.Observation) {
+	if cluster.CA.IsZero() {
 		return nil, nil
 	}
-	location := fmt.Sprintf("%s#clusters/%s", cluster.File, cluster.Name)
-	data := ca.Data
-	if len(data) == 0 {
-		var err error
-		data, err = collect.ReadFile(ctx, ca.File)
-		switch {
-		case ctx.Err() != nil:
-			return nil, collect.Ended(ctx, location)
-		case err != nil:
-			return nil, unreadCA(location, err)
-		}
+	location := cluster.File + "#clusters/" + cluster.Name
+	found, problems, gap := collect.ReadMaterial(ctx, cluster.CA, location, "certificate authority")
+	if gap != nil {
+		return nil, []collect.Observation{{Gap: gap}}
 	}
-	found, problems := certs.Read(data)
-	if len(found) > 0 {
-		return found, nil
-	}
-	err := errors.New("it holds no certificate")
-	if len(problems) > 0 {
-		err = errors.New(problems[0].Message)
-	}
-	return nil, unreadCA(location, err)
-}
-
-func unreadCA(location string, err error) *collect.Gap {
-	reason := report.ReasonMalformed
-	switch {
-	case errors.Is(err, fs.ErrNotExist):
-		reason = report.ReasonNotFound
-	case errors.Is(err, fs.ErrPermission):
-		reason = report.ReasonForbidden
-	}
-	return &collect.Gap{
-		Location: location, Reason: reason,
-		Message: "reading certificate authority: " + clean(err.Error()),
-		Hint:    "correct the cluster entry's certificate-authority, or fetch the kubeconfig again",
-	}
+	rows := collect.Rows(found, problems, location, func(int) report.Role { return report.RoleClusterCA })
+	return found, slices.DeleteFunc(rows, func(o collect.Observation) bool { return o.Gap == nil })
 }

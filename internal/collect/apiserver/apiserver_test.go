@@ -142,11 +142,12 @@ func TestCollectCA(t *testing.T) {
 		name   string
 		ca     target.Material
 		certs  int
-		reason report.Reason
+		reason report.Reason // of the gap, if any
 	}{
 		{"a file", target.Material{File: file}, 2, ""},
 		{"data before a file", target.Material{Data: pemOf(other.der), File: file}, 1, ""},
 		{"no such file", target.Material{File: filepath.Join(dir, "missing")}, 0, report.ReasonNotFound},
+		{"one broken of two", target.Material{Data: append(pemOf([]byte("broken")), pemOf(ca.der)...)}, 1, report.ReasonMalformed},
 		{"no certificate", target.Material{Data: []byte("hello")}, 0, report.ReasonMalformed},
 	}
 	for _, tt := range tests {
@@ -156,7 +157,7 @@ func TestCollectCA(t *testing.T) {
 				t.Fatalf("got %+v", got)
 			}
 			h := got.handshakes[0]
-			if len(h.CA) != tt.certs || h.CAUnread != (tt.reason != "") {
+			if len(h.CA) != tt.certs || h.CAUnread != (tt.reason != "" && tt.certs == 0) {
 				t.Errorf("%d certificates, unread %v", len(h.CA), h.CAUnread)
 			}
 			if tt.reason == "" {
@@ -169,7 +170,7 @@ func TestCollectCA(t *testing.T) {
 				t.Fatalf("gaps %+v", got.gaps)
 			}
 			wantGap(t, &got.gaps[0], tt.reason, false)
-			if !strings.HasPrefix(got.gaps[0].Message, "reading certificate authority") || got.gaps[0].Location != "config#clusters/prod" {
+			if tt.certs == 0 && !strings.HasPrefix(got.gaps[0].Message, "reading certificate authority") || !strings.HasPrefix(got.gaps[0].Location, "config#clusters/prod") {
 				t.Errorf("gap %+v", got.gaps[0])
 			}
 		})
@@ -195,6 +196,9 @@ func TestCollectGap(t *testing.T) {
 func TestReadCAInterrupted(t *testing.T) {
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
-	_, gap := readCA(ctx, target.Cluster{Name: "prod", CA: target.Material{File: filepath.Join(t.TempDir(), "ca.crt")}})
-	wantGap(t, gap, report.ReasonInterrupted, true)
+	_, gaps := readCA(ctx, target.Cluster{Name: "prod", CA: target.Material{File: filepath.Join(t.TempDir(), "ca.crt")}})
+	if len(gaps) != 1 {
+		t.Fatalf("gaps %v", gaps)
+	}
+	wantGap(t, gaps[0].Gap, report.ReasonInterrupted, true)
 }

@@ -87,6 +87,17 @@ func (reply) SetDeadline(time.Time) error      { return nil }
 func (reply) SetReadDeadline(time.Time) error  { return nil }
 func (reply) SetWriteDeadline(time.Time) error { return nil }
 
+// A warning, such as about an unknown server name, is no end; a fatal alert is.
+func TestBareAlert(t *testing.T) {
+	for level, want := range map[string]bool{"\x01": true, "\x02": false} {
+		said := "\x15\x03\x03\x00\x02" + level + "\x70" + noCertificate()
+		_, err := bare(t.Context(), reply{bytes.NewReader([]byte(said))}, "kube.example")
+		if got := errors.Is(err, errNoCertificate); got != want {
+			t.Errorf("after an alert of level %q: %v", level, err)
+		}
+	}
+}
+
 // Whatever a server says, the second way ends with a chain or an error.
 func FuzzBare(f *testing.F) {
 	f.Add([]byte(noCertificate()))

@@ -177,6 +177,7 @@ func TestDialIPv6(t *testing.T) {
 
 // A server that hangs after its certificate has still shown it.
 func TestDialHangsAfterCertificate(t *testing.T) {
+	t.Parallel()
 	dir := t.TempDir()
 	leaf := issue(t, "leaf", nil, nil)
 	writePEM(t, dir, leaf)
@@ -208,7 +209,7 @@ func TestDialHangsAfterCertificate(t *testing.T) {
 			}
 		}
 	})
-	chain, gap := dial(t, Collector{ConnectTimeout: 2 * time.Second}, Endpoint{Address: address})
+	chain, gap := dial(t, Collector{ConnectTimeout: 5 * time.Second}, Endpoint{Address: address})
 	if gap != nil {
 		t.Fatalf("gap %+v", *gap)
 	}

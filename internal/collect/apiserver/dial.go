@@ -112,6 +112,9 @@ func (c Collector) handshake(ctx context.Context, r route, by way) ([][]byte, er
 	defer stop()
 	w := &watched{Conn: conn, left: maxBytes}
 	chain, err := by(ctx, w, r.name)
+	if err == nil && len(chain) == 0 {
+		err = errNoCertificate // as with a cipher suite that needs none, if one were ever agreed on
+	}
 	if err != nil {
 		err = &handshakeError{err: err, head: w.head}
 	}

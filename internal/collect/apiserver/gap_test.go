@@ -151,6 +151,27 @@ func TestDialPlainHTTPServer(t *testing.T) {
 	wantGap(t, gap, report.ReasonMalformed, false, "plain HTTP")
 }
 
+// The second way has no time of its own: where the first was refused and the
+// second hangs, the first one's answer is told when the time is up.
+func TestDialSecondWayHangs(t *testing.T) {
+	t.Parallel()
+	connections := make(chan int, 9)
+	connections <- 1
+	address := serve(t, func(conn net.Conn) {
+		n := <-connections
+		connections <- n + 1
+		if n == 1 {
+			answer(alert)(conn)
+		}
+		hang(conn)
+	})
+	_, gap := dial(t, Collector{ConnectTimeout: 5 * time.Second}, Endpoint{Address: address})
+	wantGap(t, gap, report.ReasonUnsupported, false, "alert")
+	if n := <-connections; n != 3 {
+		t.Errorf("%d connections, want 2", n-1)
+	}
+}
+
 // refusing is an address that nobody listens on.
 func refusing(t *testing.T) string {
 	t.Helper()
