@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"crypto/x509"
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -52,6 +53,10 @@ code is for CI jobs: see akscert help exit-codes.`,
 				return err
 			}
 
+			if scope.All && len(scope.Contexts) > 0 {
+				return hinted{errors.New("--context and --all-contexts exclude each other"), "name contexts, or audit every one"}
+			}
+
 			// The sentence: find targets → collect observations → audit → report → render → exit code.
 			targets, gaps, err := discover.Kubeconfig(scope)
 			if err != nil {
@@ -71,7 +76,6 @@ code is for CI jobs: see akscert help exit-codes.`,
 	flags.StringArrayVar(&scope.Contexts, "context", nil, "audit this `CONTEXT`; repeatable (default: the current one)")
 	flags.BoolVar(&scope.All, "all-contexts", false, "audit every context of the kubeconfig")
 	flags.StringVar(&sources, "sources", "", "only these `SOURCES`, comma-separated, of kubeconfig,apiserver; or without: --sources=-apiserver")
-	c.MarkFlagsMutuallyExclusive("context", "all-contexts")
 	l.flags(flags)
 	j.flags(c)
 	complete(c, "sources", "kubeconfig", "apiserver")

@@ -32,7 +32,11 @@ func (a *auditor) certificate(source report.Source, c collect.Certificate) {
 		what = fmt.Sprintf("%s in %s", map[report.Role]string{report.RoleClusterCA: "cluster CA", report.RoleOther: "certificate"}[row.Role], row.Location)
 	}
 	if name, says := stateRule(row, j); name != "" {
-		a.add(rule(name), report.Finding{Certificate: row.ID, Message: what + " " + says, By: row.NotAfter}, row.Role, row.Location)
+		f := report.Finding{Certificate: row.ID, Message: what + " " + says}
+		if name != ruleNotYetValid && name != ruleClockSkew {
+			f.By = row.NotAfter
+		}
+		a.add(rule(name), f, row.Role, row.Location)
 	}
 	if j.Inverted {
 		a.add(rule(ruleInverted), report.Finding{Certificate: row.ID, Message: fmt.Sprintf("%s: notAfter %s lies before notBefore %s", what, day(*c.NotAfter), day(*c.NotBefore))}, row.Role, row.Location)

@@ -181,7 +181,7 @@ func broken(rules *clientcmd.ClientConfigLoadingRules, loading error) []report.G
 
 func unloadable(file string, err error) report.Gap {
 	g := report.Gap{Source: report.SourceKubeconfig, Count: 1, Location: file, Reason: report.ReasonMalformed,
-		Hint: "kubectl config view --kubeconfig " + file + " must print it"}
+		Hint: "correct it, or fetch it again with az aks get-credentials --file FILE"}
 	var path *fs.PathError
 	switch {
 	case errors.Is(err, fs.ErrNotExist):

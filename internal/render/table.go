@@ -2,6 +2,7 @@ package render
 
 import (
 	"bufio"
+	"bytes"
 	"fmt"
 	"io"
 	"math"
@@ -102,7 +103,8 @@ func rows(w io.Writer, r *report.Report, look Look) error {
 // grid sets a table without lines. tablewriter pads and measures; its own
 // limits of width do not hold, so cutting is done before (fit).
 func grid(w io.Writer, heads []string, cells [][]string) error {
-	table := tablewriter.NewTable(w,
+	var padded bytes.Buffer
+	table := tablewriter.NewTable(&padded,
 		tablewriter.WithRenderer(renderer.NewBlueprint(tw.Rendition{
 			Borders:  tw.BorderNone,
 			Settings: tw.Settings{Separators: tw.SeparatorsNone, Lines: tw.LinesNone},
@@ -114,7 +116,13 @@ func grid(w io.Writer, heads []string, cells [][]string) error {
 	if err := table.Bulk(cells); err != nil {
 		return fmt.Errorf("setting the table: %w", err)
 	}
-	return table.Render()
+	if err := table.Render(); err != nil {
+		return fmt.Errorf("setting the table: %w", err)
+	}
+	for line := range strings.Lines(padded.String()) { // the last column needs no padding
+		fmt.Fprintln(w, strings.TrimRight(line, " \n"))
+	}
+	return nil
 }
 
 // fit makes the table no wider than width: it shortens subject and location,

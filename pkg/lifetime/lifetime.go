@@ -37,8 +37,8 @@ type Judgement struct {
 	LifetimeSeconds *int64
 	// SecondsLeft is notAfter − now; negative once expired.
 	SecondsLeft *int64
-	// LifetimeUsed is a fraction, 0 to 1, above 1 once expired and below 0
-	// before notBefore.
+	// LifetimeUsed is a fraction, 0 to 1, above 1 once expired; 0 until
+	// notBefore.
 	LifetimeUsed *float64
 	// Inverted: notAfter lies before notBefore. There are no lifetime fields.
 	Inverted bool
@@ -71,7 +71,8 @@ func Judge(v Validity, p Policy, renews bool, now time.Time) Judgement {
 	case both:
 		life := notAfter - notBefore
 		j.LifetimeSeconds = &life
-		if used := fraction(at-notBefore, life); life > 0 {
+		if life > 0 {
+			used := max(0, float64(at-notBefore)/float64(life))
 			j.LifetimeUsed = &used
 		}
 		warn = p.Warn.in(notBefore, notAfter, p.WarnLead)
@@ -120,13 +121,6 @@ func state(v Validity, j Judgement, at int64, renews bool) (s report.State, skew
 // share is the instant at which ppm millionths of life are used, rounded down.
 // It cannot overflow: the longest life is 3.2e11 seconds, times 1e6.
 func share(notBefore, life, ppm int64) int64 { return notBefore + life*ppm/1_000_000 }
-
-func fraction(part, whole int64) float64 {
-	if whole == 0 {
-		return 0
-	}
-	return float64(part) / float64(whole)
-}
 
 func instant(sec int64) *time.Time {
 	t := time.Unix(sec, 0).UTC()

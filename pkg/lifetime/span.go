@@ -4,7 +4,7 @@ import "fmt"
 
 // Span words a number of seconds for a person, rounded down.
 func Span(seconds int64) string {
-	const minute, hour, day, year = 60, 3600, 86400, 365 * 86400
+	const minute, hour, day, year = 60, 3600, 86400, 31556952 // a mean Gregorian year
 	units := []struct {
 		size int64
 		name string

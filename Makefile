@@ -1,0 +1,43 @@
+# A fresh machine with Go, openssl and make needs nothing else.
+
+GO ?= go
+
+.PHONY: build test race lint bench breadth e2e fuzz clean
+
+# One static binary, without symbols.
+build:
+	CGO_ENABLED=0 $(GO) build -trimpath -ldflags '-s -w' -o bin/akscert ./cmd/akscert
+
+test:
+	$(GO) test ./...
+
+race:
+	$(GO) test -race ./...
+
+# The linter is pinned in a module file of its own, so that what it needs stays
+# out of the product's.
+lint:
+	$(GO) tool -modfile=.ci/tools.mod golangci-lint run ./...
+
+bench:
+	$(GO) test -run '^$$' -bench . -benchmem ./pkg/certs ./internal/audit ./internal/render
+
+# Every certificate of two public collections, beside what openssl reads.
+breadth:
+	cd testdata/breadth && $(GO) test -count=1 -timeout 20m ./...
+
+# A real etcd and kube-apiserver. Root is not needed; the first build takes some
+# ten minutes, and is kept.
+e2e:
+	cd testdata/e2e && $(GO) test -count=1 -timeout 35m ./...
+
+# Each fuzz target for a minute.
+fuzz:
+	@for package in $$($(GO) list ./...); do \
+	  for target in $$($(GO) test -list '^Fuzz' $$package | grep '^Fuzz'); do \
+	    $(GO) test -run '^$$' -fuzz "^$$target\$$" -fuzztime 1m $$package || exit 1; \
+	  done; \
+	done
+
+clean:
+	rm -rf bin

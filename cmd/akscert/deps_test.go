@@ -1,0 +1,90 @@
+package main
+
+import (
+	"encoding/json"
+	"errors"
+	"io"
+	"os/exec"
+	"slices"
+	"strings"
+	"testing"
+)
+
+const module = "github.com/akscert/akscert/"
+
+// The sentence, and the rooms that say it:
+//
+//	find targets → collect observations → audit → report → render → exit code
+//
+// allowed is what each package may import directly, apart from the standard
+// library. A new import is a decision: make it here. "…/" stands for our module.
+var allowed = map[string][]string{
+	"…/cmd/akscert": {"…/internal/audit", "…/internal/collect", "…/internal/collect/apiserver", "…/internal/collect/file", "…/internal/collect/kubeconfig",
+		"…/internal/discover", "…/internal/render", "…/internal/target", "…/pkg/lifetime", "…/pkg/report",
+		"github.com/spf13/cobra", "github.com/spf13/pflag", "golang.org/x/net/http/httpproxy", "golang.org/x/term"},
+
+	// find targets
+	"…/internal/target":   {},
+	"…/internal/discover": {"…/internal/target", "…/pkg/report", "k8s.io/client-go/tools/clientcmd", "k8s.io/client-go/tools/clientcmd/api", "go.yaml.in/yaml/v3"},
+
+	// collect observations
+	"…/internal/collect":            {"…/internal/target", "…/pkg/certs", "…/pkg/report"},
+	"…/internal/collect/kubeconfig": {"…/internal/collect", "…/internal/target", "…/pkg/report"},
+	"…/internal/collect/apiserver":  {"…/internal/collect", "…/internal/target", "…/pkg/certs", "…/pkg/report", "golang.org/x/net/proxy", "golang.org/x/crypto/chacha20poly1305", "golang.org/x/crypto/cryptobyte", "golang.org/x/net/idna"},
+	"…/internal/collect/file":       {"…/internal/collect", "…/internal/collect/apiserver", "…/internal/target", "…/pkg/certs", "…/pkg/report", "go.yaml.in/yaml/v3"},
+
+	// audit
+	"…/internal/audit": {"…/internal/collect", "…/internal/target", "…/pkg/certs", "…/pkg/lifetime", "…/pkg/report"},
+
+	// report, and what it is made of
+	"…/pkg/report":   {},
+	"…/pkg/lifetime": {"…/pkg/report"},
+	"…/pkg/certs":    {},
+
+	// render
+	"…/internal/render": {"…/pkg/lifetime", "…/pkg/report", "github.com/mattn/go-runewidth", "github.com/olekukonko/tablewriter",
+		"github.com/olekukonko/tablewriter/renderer", "github.com/olekukonko/tablewriter/tw"},
+}
+
+func TestDependencies(t *testing.T) {
+	out, err := exec.Command("go", "list", "-json=ImportPath,Imports", module+"...").Output()
+	if err != nil {
+		t.Fatal(err)
+	}
+	seen := map[string]bool{}
+	for decoder := json.NewDecoder(strings.NewReader(string(out))); ; {
+		var p struct {
+			ImportPath string
+			Imports    []string
+		}
+		if err := decoder.Decode(&p); errors.Is(err, io.EOF) {
+			break
+		} else if err != nil {
+			t.Fatal(err)
+		}
+		name := ours(p.ImportPath)
+		seen[name] = true
+		may, ok := allowed[name]
+		if !ok {
+			t.Errorf("package %s is not in the table: which part of the sentence is it?", name)
+			continue
+		}
+		for _, path := range p.Imports {
+			if first, _, _ := strings.Cut(path, "/"); strings.Contains(first, ".") && !slices.Contains(may, ours(path)) {
+				t.Errorf("%s may not import %s", name, ours(path))
+			}
+		}
+		for _, path := range may {
+			if !slices.Contains(p.Imports, strings.Replace(path, "…/", module, 1)) {
+				t.Errorf("%s no longer imports %s: take it off the table", name, path)
+			}
+		}
+	}
+	for name := range allowed {
+		if !seen[name] {
+			t.Errorf("no package %s: take it off the table", name)
+		}
+	}
+}
+
+func ours(path string) string { return strings.Replace(path, module, "…/", 1) }
