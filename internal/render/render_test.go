@@ -1,0 +1,119 @@
+package render
+
+import (
+	"bytes"
+	"fmt"
+	"io"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/mattn/go-runewidth"
+
+	"github.com/akscert/akscert/pkg/report"
+)
+
+func TestVisible(t *testing.T) {
+	tests := []struct{ in, want string }{
+		{"CN=masterclient,O=system:masters", "CN=masterclient,O=system:masters"},
+		{"CN=Zürich 東京", "CN=Zürich 東京"},
+		{"a\x1b[2Jb", `a\u001b[2Jb`},
+		{"a\nexpired  forged row", `a\u000aexpired  forged row`},
+		{"a\r\tb", `a\u000d\u0009b`},
+		{"user\u202egpj.exe", `user\u202egpj.exe`},
+		{"zero\u200bwidth\ufeff", `zero\u200bwidth\ufeff`},
+		{"no\u00a0break\u2028", `no\u00a0break\u2028`},
+		{"bad\xff\xfeutf8", `bad\xff\xfeutf8`},
+		{"a replacement \ufffd of their own", "a replacement \ufffd of their own"},
+		{"\U000e0041tag", `\U000e0041tag`},
+	}
+	for _, test := range tests {
+		if got := Visible(test.in); got != test.want {
+			t.Errorf("Visible(%q) = %s, want %s", test.in, got, test.want)
+		}
+	}
+}
+
+func many(n int) *report.Report {
+	day := time.Date(2026, 6, 1, 0, 0, 0, 0, time.UTC)
+	left, used := int64(86400*30), 0.83
+	r := &report.Report{AsOf: day, Outcome: report.OutcomeOK, Clusters: []report.Cluster{{ID: "prod", Name: "prod"}}}
+	for i := range n {
+		r.Certificates = append(r.Certificates, report.Certificate{
+			Cluster: "prod", Source: report.SourceKubeconfig, Role: report.RoleClient, State: report.StateWarning, Count: 1,
+			Location: fmt.Sprintf("/home/somebody/.kube/config-with-a-long-name#users/clusterUser_resource-group_%d", i),
+			Subject:  "CN=masterclient,O=system:masters", Issuer: "CN=ca", NotAfter: &day, NotBefore: &day, SecondsLeft: &left, LifetimeUsed: &used,
+		})
+	}
+	return r
+}
+
+// On a terminal every line fits, and what tells rows apart is still there; in a
+// pipe nothing is cut.
+func TestTableFits(t *testing.T) {
+	for _, width := range []int{60, 80, 100, 120, 160, 240} {
+		var b bytes.Buffer
+		if err := Table(&b, many(3), Look{Width: width, Color: true}); err != nil {
+			t.Fatal(err)
+		}
+		for line := range strings.Lines(b.String()) {
+			if got := runewidth.StringWidth(strings.TrimRight(escapes.ReplaceAllString(line, ""), "\n")); got > width && !strings.HasPrefix(line, "result") {
+				t.Errorf("at %d: %d columns: %s", width, got, line)
+			}
+		}
+		for i := range 3 {
+			if !strings.Contains(b.String(), fmt.Sprintf("_%d", i)) {
+				t.Errorf("at %d: row %d cannot be told:\n%s", width, i, &b)
+			}
+		}
+	}
+	var b bytes.Buffer
+	if err := Table(&b, many(1), Look{}); err != nil {
+		t.Fatal(err)
+	}
+	if s := b.String(); !strings.Contains(s, many(1).Certificates[0].Location) || strings.Contains(s, "\x1b") || strings.Contains(s, "█") {
+		t.Errorf("in a pipe:\n%s", s)
+	}
+}
+
+// What a certificate says must not move the cursor or forge a line, wherever it
+// is shown.
+func TestTableIsSafe(t *testing.T) {
+	const evil = "x\x1b[2J\nexpired\u202e"
+	r := many(1)
+	r.Certificates[0].Subject, r.Certificates[0].Issuer, r.Certificates[0].Location, r.Certificates[0].Node = evil, evil, evil, evil
+	r.Clusters = []report.Cluster{{ID: evil, Name: evil, Sources: []report.SourceStatus{{Status: report.StatusSkipped, Why: evil}},
+		Credentials: []report.Credential{{User: evil, Kinds: []string{evil}}}}, {ID: "other"}}
+	r.Certificates[0].Cluster = evil
+	r.Findings = []report.Finding{{Rule: "ca-mismatch", Severity: report.SeverityCritical, Message: evil}}
+	r.Remedies = []report.Remedy{{Summary: evil, Commands: []string{evil}, Impact: evil}}
+	r.Gaps = []report.Gap{{Location: evil, Message: evil, Hint: evil}}
+	for _, look := range []Look{{}, {Wide: true}, {Width: 80}, {Width: 300}} {
+		var b bytes.Buffer
+		if err := Table(&b, r, look); err != nil {
+			t.Fatal(err)
+		}
+		if s := b.String(); strings.ContainsAny(s, "\x1b\u202e") || strings.Contains(s, "\nexpired") {
+			t.Errorf("%+v:\n%q", look, s)
+		}
+	}
+}
+
+func BenchmarkTable(b *testing.B) {
+	benchmark(b, func(w io.Writer, r *report.Report) error { return Table(w, r, Look{}) })
+}
+func BenchmarkJSON(b *testing.B) { benchmark(b, JSON) }
+
+func benchmark(b *testing.B, draw func(io.Writer, *report.Report) error) {
+	for _, n := range []int{1, 100, 10_000} {
+		r := many(n)
+		b.Run(fmt.Sprint(n), func(b *testing.B) {
+			b.ReportAllocs()
+			for b.Loop() {
+				if err := draw(io.Discard, r); err != nil {
+					b.Fatal(err)
+				}
+			}
+		})
+	}
+}
