@@ -138,7 +138,8 @@ func (s *scrubber) line(start, end int) {
 			s.folded = true
 			return
 		}
-		if s.folded && (text[0] == ' ' || text[0] == '\t') && !isBase64(line) {
+		const short = 40 // no line of base64, except the last, is
+		if s.folded && (text[0] == ' ' || text[0] == '\t') && (len(line) < short || !isBase64(line)) {
 			return
 		}
 		s.headers = false
@@ -159,16 +160,18 @@ func isBase64(line []byte) bool {
 }
 
 // unquote takes a line of source code down to the string literal in it, and
-// drops what ends a line in other places: commas, and the continuation \.
+// drops what ends a line in other places: commas, and the continuation \. Since
+// \n ended a line before the source code did, a quote may be the closing one.
 func unquote(line []byte) []byte {
-	const quotes = "\"'`"
-	if i := bytes.IndexAny(line, quotes); i == 0 {
-		if j := bytes.LastIndexByte(line, line[0]); j > 0 {
-			return line[1:j]
-		}
-		return line[1:]
-	} else if i > 0 {
+	switch i := bytes.IndexAny(line, "\"'`"); {
+	case i > 0:
 		return line[:i]
+	case i == 0:
+		line, _, _ = bytes.Cut(line[1:], line[:1])
+		if len(bytes.Trim(line, " \t+.,;)\\")) == 0 {
+			return nil
+		}
+		return line
 	}
 	return bytes.TrimRight(line, ",;\\ ")
 }

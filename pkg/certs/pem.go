@@ -77,7 +77,7 @@ func (r *pemReader) block(begin, end marker, closed bool) {
 	before, after := line(r.data, begin.start, begin.end)
 	text := r.data[begin.end:end.start]
 	b := decodeBody(text, quotation(before))
-	if b.bad >= 0 && (hasWord(before) || hasWord(after)) && prose(text, closed) {
+	if (hasWord(before) || hasWord(after)) && prose(text, closed) {
 		return
 	}
 	at := r.at(begin.start)
@@ -106,7 +106,7 @@ func (r *pemReader) block(begin, end marker, closed bool) {
 // quotation is what stands before a marker on its line if it is a mark such as
 // > or # or //, which then starts the other lines too.
 func quotation(before []byte) []byte {
-	if len(before) > 32 || hasWord(before) {
+	if len(before) > 32 || hasWord(before) || bytes.ContainsAny(before, "\"'`") {
 		return nil
 	}
 	return before
@@ -120,6 +120,9 @@ func prose(text []byte, closed bool) bool {
 	text = bytes.TrimLeft(text, " \t\r\n\"'`")
 	for bytes.HasPrefix(text, []byte(`\n`)) || bytes.HasPrefix(text, []byte(`\r`)) {
 		text = text[2:]
+	}
+	if closed && len(text) == 0 {
+		return false
 	}
 	const word = 16
 	for i, c := range text {
@@ -261,13 +264,16 @@ func (r *pemReader) whole() {
 		}, text)
 	}
 	b := decodeBody(text, nil)
+	if len(b.data) < shortest/2 {
+		return
+	}
 	_, isStore := keystore(b.data)
 	switch {
-	case b.bad < 0 && (isStore || binary(b.data) || bytes.Contains(b.data, []byte("-----BEGIN "))):
+	case b.bad < 0 && (isStore || binary(b.data) || bytes.Contains(b.data, []byte("-----BEGIN ")) || isBase64(b.data[:shortest/2])):
 		r.reader.read(b.data, r.unwrapped+1)
-	case b.bad >= 0 && bytes.HasPrefix(text, []byte("MII")):
+	case b.bad >= 0 && binary(b.data):
 		e, _, ok := readElement(b.data)
-		if ok && e.isSequence() && classify(e) != kindOther {
+		if k := classify(e); ok && k != kindOther && k != kindUnknown {
 			r.damaged(b, bytes.Index(r.data, text[:1]), r.at(0))
 		}
 	}
