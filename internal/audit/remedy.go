@@ -69,6 +69,13 @@ func renew(t target.Target, role report.Role, location string) *report.Remedy {
 				Summary: fmt.Sprintf("have the certificates of cluster %q rotated by whoever runs it, then fetch its kubeconfig again", t.Name),
 				Impact:  "depends on the cluster; every kubeconfig that trusts the old CA stops working"}
 		}
+		if role != report.RoleClusterCA {
+			return &report.Remedy{ID: "apiserver/" + t.ID,
+				Summary: "the API server's certificate renews itself on RBAC clusters created or upgraded after March 2022: check that this is one, and rotate by hand if it is not",
+				Commands: []string{"az aks show " + name + " --query '{rbac: enableRbac, version: currentKubernetesVersion, created: systemData.createdAt}'",
+					"az aks rotate-certs " + name},
+				Impact: "looking costs nothing; rotating recreates every node, with up to 30 minutes of downtime", Docs: rotationDocs}
+		}
 		return &report.Remedy{ID: "rotate/" + t.ID, Summary: "rotate the cluster's certificates, then fetch its kubeconfig again",
 			Commands: []string{"az aks rotate-certs " + name, "az aks get-credentials " + name + " --overwrite-existing"},
 			Impact:   "recreates every node; up to 30 minutes of downtime; every kubeconfig in use has to be fetched again", Docs: rotationDocs}

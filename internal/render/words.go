@@ -62,9 +62,12 @@ func skipped(w io.Writer, r *report.Report) {
 			}
 		}
 	}
+	lead := "\n"
 	for _, c := range r.Clusters {
 		for _, credential := range c.Credentials {
-			fmt.Fprintf(w, "\nuser %s signs in with %s\n", Visible(credential.User), kinds(credential, r.AsOf))
+			fmt.Fprint(w, lead)
+			lead = ""
+			fmt.Fprintf(w, "user %s signs in with %s\n", Visible(credential.User), kinds(credential, r.AsOf))
 		}
 	}
 }

@@ -51,7 +51,7 @@ func (c Collector) Collect(ctx context.Context, t target.Target) []collect.Obser
 	if gap != nil {
 		return []collect.Observation{{Gap: gap}}
 	}
-	seen, presented := observe(chain, endpoint.Address)
+	seen, presented := Observe(chain, endpoint.Address, report.RoleAPIServer, report.RoleIntermediate)
 	if len(presented) == 0 || presented[0].Index != 0 {
 		// Without the leaf there is nothing to compare a name or an issuer
 		// with, and an intermediate must not be taken for it. The gap for the
@@ -72,10 +72,10 @@ func (c Collector) Collect(ctx context.Context, t target.Target) []collect.Obser
 	return append(seen, collect.Observation{Handshake: handshake})
 }
 
-// observe turns a chain into observations, and into the certificates that could
+// Observe turns a chain into observations, and into the certificates that could
 // be read. A certificate presented twice is one, with a count and the place of
 // the first.
-func observe(chain [][]byte, location string) ([]collect.Observation, []certs.Certificate) {
+func Observe(chain [][]byte, location string, leaf, others report.Role) ([]collect.Observation, []certs.Certificate) {
 	count := make(map[string]int)
 	for _, der := range chain {
 		count[string(der)]++
@@ -88,12 +88,12 @@ func observe(chain [][]byte, location string) ([]collect.Observation, []certs.Ce
 			continue // folded into the first
 		}
 		count[string(der)] = 0
-		place, role := location, report.RoleAPIServer
+		place, role := location, leaf
 		if len(chain) > 1 {
 			place = fmt.Sprintf("%s#%d", location, i)
 		}
 		if i > 0 {
-			role = report.RoleIntermediate
+			role = others
 		}
 		cert, err := certs.Parse(der)
 		if err != nil {

@@ -67,12 +67,8 @@ func (c Collector) live(ctx context.Context, address string) []collect.Observati
 	if gap != nil {
 		return []collect.Observation{{Gap: gap}}
 	}
-	var der []byte
-	for _, c := range chain {
-		der = append(der, c...)
-	}
-	found, problems := certs.Read(der)
-	return collect.Rows(found, problems, address, other)
+	seen, _ := apiserver.Observe(chain, address, report.RoleOther, report.RoleOther)
+	return seen
 }
 
 func other(int) report.Role { return report.RoleOther }
