@@ -4,9 +4,6 @@ import (
 	"bytes"
 	"crypto/ed25519"
 	"encoding/pem"
-	"os"
-	"path/filepath"
-	"testing"
 	"time"
 )
 
@@ -77,15 +74,6 @@ func (s sample) der() []byte {
 
 func pemOf(label string, der []byte) []byte {
 	return pem.EncodeToMemory(&pem.Block{Type: label, Bytes: der})
-}
-
-func fixture(tb testing.TB, name string) []byte {
-	tb.Helper()
-	data, err := os.ReadFile(filepath.Join("..", "..", "testdata", "certs", name))
-	if err != nil {
-		tb.Fatal(err)
-	}
-	return data
 }
 
 // when prints a date that may be unknown.

@@ -1,6 +1,9 @@
 package certs
 
-import "bytes"
+import (
+	"bytes"
+	"fmt"
+)
 
 // Read finds every certificate in data, whatever it is: PEM and DER, one or
 // many, PKCS#7, the base64 of these, and text that openssl printed. Both
@@ -15,8 +18,15 @@ func Read(data []byte) (found []Certificate, problems []Problem) {
 // maxUnwrap is how often base64 is taken off.
 const maxUnwrap = 2
 
+// mostProblems is how many are told one by one: an input of nothing but BEGIN
+// lines would otherwise make a result many times its size.
+const mostProblems = 1000
+
 // reader collects what is found, in the order of the input.
-type reader struct{ items []item }
+type reader struct {
+	items    []item
+	problems int
+}
 
 // item is one thing found: a certificate, a problem, or a text record.
 type item struct {
@@ -28,6 +38,10 @@ type item struct {
 func (r *reader) add(c Certificate) { r.items = append(r.items, item{cert: &c}) }
 
 func (r *reader) problem(at place, p Problem) {
+	r.problems++
+	if r.problems > mostProblems {
+		return
+	}
 	p.Line = at.line
 	r.items = append(r.items, item{problem: &p})
 }
@@ -90,6 +104,12 @@ func (r *reader) results() (found []Certificate, problems []Problem) {
 			first[it.cert.Fingerprint] = len(found)
 		}
 		found = append(found, *it.cert)
+	}
+	if more := r.problems - mostProblems; more > 0 {
+		problems = append(problems, Problem{
+			Index: len(items), Reason: Malformed,
+			Message: fmt.Sprintf("%d more places look like certificates and cannot be read", more),
+		})
 	}
 	return found, problems
 }
