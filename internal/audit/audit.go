@@ -35,7 +35,7 @@ type Input struct {
 // Audit judges. The caller fills in the report's Tool, StartedAt and
 // DurationSeconds.
 func Audit(in Input) *report.Report {
-	a := &auditor{in: in, asOf: in.AsOf.UTC().Truncate(time.Second), remedies: map[string]bool{}}
+	a := &auditor{in: in, asOf: in.AsOf.UTC().Truncate(time.Second), remedies: map[string]bool{}, rows: map[string]int{}}
 	a.out = &report.Report{
 		SchemaVersion: report.SchemaVersion, Kind: report.Kind, AsOf: a.asOf, Policy: policy(in),
 		Clusters: []report.Cluster{}, Nodes: []report.Node{}, Certificates: []report.Certificate{},
@@ -61,6 +61,7 @@ type auditor struct {
 	target   target.Target   // the one being judged
 	gapsFrom int             // where its gaps begin in out
 	remedies map[string]bool // ids already in out
+	rows     map[string]int  // ids of certificates, and where they are in out
 }
 
 // cluster judges what every source brought from one target.

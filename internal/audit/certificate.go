@@ -22,6 +22,11 @@ func (a *auditor) certificate(source report.Source, c collect.Certificate) {
 	if row.SHA256 != "" {
 		row.ID = "sha256:" + row.SHA256 + "@" + row.ID
 	}
+	if i, ok := a.rows[row.ID]; ok { // such as two users of one name in a file given to inspect
+		a.out.Certificates[i].Count += row.Count
+		return
+	}
+	a.rows[row.ID] = len(a.out.Certificates)
 	j := lifetime.Judge(lifetime.Validity{NotBefore: c.NotBefore, NotAfter: c.NotAfter}, a.in.Policy, row.Renewal == report.RenewalAutomatic, a.asOf)
 	row.State, row.WarnsAt, row.CriticalAt = j.State, j.WarnsAt, j.CriticalAt
 	row.LifetimeSeconds, row.SecondsLeft, row.LifetimeUsed = j.LifetimeSeconds, j.SecondsLeft, j.LifetimeUsed

@@ -5,6 +5,7 @@ package collect
 
 import (
 	"context"
+	"errors"
 	"sync"
 	"time"
 
@@ -107,7 +108,7 @@ func All(ctx context.Context, targets []target.Target, collectors []Collector, p
 // Ended is the gap for something at location that was not looked at because
 // ctx, the whole run, ended first.
 func Ended(ctx context.Context, location string) *Gap {
-	if context.Cause(ctx) == context.DeadlineExceeded {
+	if errors.Is(context.Cause(ctx), context.DeadlineExceeded) {
 		return &Gap{Location: location, Reason: report.ReasonTimeout, Retryable: true,
 			Message: "the run's time was up before this was looked at", Hint: "give the run more time with --timeout"}
 	}

@@ -209,16 +209,13 @@ func life(c report.Certificate, bar bool) string {
 	full := int(math.Floor(min(max(*c.LifetimeUsed, 0), 1) * width))
 	var b strings.Builder
 	for i := range width {
-		switch {
-		case i == mark:
+		if i == mark {
 			b.WriteString("|")
-			fallthrough
-		default:
-			if i < full {
-				b.WriteString("█")
-			} else {
-				b.WriteString("·")
-			}
+		}
+		if i < full {
+			b.WriteString("█")
+		} else {
+			b.WriteString("·")
 		}
 	}
 	return b.String() + " " + percent

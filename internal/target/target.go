@@ -66,6 +66,11 @@ func (s Secret) Reveal() string { return s.value }
 // IsZero reports whether the secret is empty.
 func (s Secret) IsZero() bool { return s.value == "" }
 
-func (Secret) String() string               { return "REDACTED" }
-func (Secret) GoString() string             { return "REDACTED" }
+// String says that there is something, and not what.
+func (Secret) String() string { return "REDACTED" }
+
+// GoString is String for %#v.
+func (Secret) GoString() string { return "REDACTED" }
+
+// MarshalText is String for encoders.
 func (Secret) MarshalText() ([]byte, error) { return []byte("REDACTED"), nil }

@@ -49,10 +49,10 @@ func (c Collector) tunnel(ctx context.Context, r route) (_ net.Conn, err error) 
 	if err != nil {
 		return nil, err
 	}
-	stop := context.AfterFunc(ctx, func() { conn.SetDeadline(time.Unix(1, 0)) })
+	stop := context.AfterFunc(ctx, func() { _ = conn.SetDeadline(time.Unix(1, 0)) })
 	defer func() {
 		if stop(); err != nil {
-			conn.Close()
+			_ = conn.Close()
 		}
 	}()
 	stream := conn
@@ -80,7 +80,7 @@ func (c Collector) tunnel(ctx context.Context, r route) (_ net.Conn, err error) 
 	}
 	bounded := &io.LimitedReader{R: stream, N: maxConnectHeader}
 	reader := bufio.NewReader(bounded)
-	response, err := http.ReadResponse(reader, request)
+	response, err := http.ReadResponse(reader, request) //nolint:bodyclose // the answer to CONNECT has no body: what follows is the tunnel
 	if err != nil {
 		return nil, fmt.Errorf("reading its answer to CONNECT: %w", err)
 	}
