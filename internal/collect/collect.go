@@ -20,6 +20,7 @@ type Observation struct {
 	Certificate *Certificate
 	Credential  *report.Credential
 	Handshake   *Handshake
+	Node        *report.Node // what a node's own files say of it; audit fills in Cluster
 	Gap         *Gap
 	Skipped     *Skipped
 }

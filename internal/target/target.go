@@ -14,6 +14,8 @@ type Target struct {
 	Cluster *Cluster
 	// User is the context's user entry; nil when there is none.
 	User *User
+	// ARM is the managed-cluster resource; nil when only a kubeconfig is known.
+	ARM *ARM
 	// Problems says what is wrong with the context itself, such as a cluster
 	// entry it names and the kubeconfig does not have. Each is a gap.
 	Problems []string

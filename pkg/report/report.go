@@ -129,6 +129,8 @@ type Source string
 const (
 	SourceKubeconfig Source = "kubeconfig"
 	SourceAPIServer  Source = "apiserver"
+	SourceARM        Source = "arm"
+	SourceNode       Source = "node"
 	SourceFile       Source = "file"
 )
 
@@ -137,11 +139,15 @@ type Role string
 
 // The roles.
 const (
-	RoleClient       Role = "client"                 // a kubeconfig user's client certificate
-	RoleClusterCA    Role = "cluster-ca"             // trusted by a kubeconfig, or found as ca.crt on a node
-	RoleAPIServer    Role = "apiserver"              // the serving certificate presented in the handshake
-	RoleIntermediate Role = "apiserver-intermediate" // any other certificate presented in the handshake
-	RoleOther        Role = "other"
+	RoleClient           Role = "client"                 // a kubeconfig user's client certificate
+	RoleClusterCA        Role = "cluster-ca"             // trusted by a kubeconfig, or found as ca.crt on a node
+	RoleAPIServer        Role = "apiserver"              // the serving certificate presented in the handshake
+	RoleIntermediate     Role = "apiserver-intermediate" // any other certificate presented in the handshake
+	RoleAPIServerCopy    Role = "apiserver-copy"         // a node's apiserver.crt: a copy made with the node, never refreshed
+	RoleKubeletClient    Role = "kubelet-client"         // kubelet-client-current.pem
+	RoleKubeletServing   Role = "kubelet-serving"        // kubelet-server-current.pem, kubeletserver.crt, kubelet.crt
+	RoleNodeStaticClient Role = "node-static-client"     // client.crt of a node without TLS bootstrapping
+	RoleOther            Role = "other"
 )
 
 // Renewal is how a certificate is renewed, from its role and from
@@ -178,10 +184,21 @@ type StateCounts struct {
 
 // Cluster is one target and how far it could be looked at.
 type Cluster struct {
-	ID          string         `json:"id"` // the lower-cased ARM id where known, else the context name
-	Name        string         `json:"name"`
-	Context     string         `json:"context,omitempty"`
-	Server      string         `json:"server,omitempty"`
+	ID      string `json:"id"` // the lower-cased ARM id where known, else the context name
+	Name    string `json:"name"`
+	Context string `json:"context,omitempty"`
+	Server  string `json:"server,omitempty"`
+
+	// From ARM, where the audit had it.
+	ResourceID        string     `json:"resourceId,omitempty"`
+	SubscriptionID    string     `json:"subscriptionId,omitempty"`
+	ResourceGroup     string     `json:"resourceGroup,omitempty"`
+	Location          string     `json:"location,omitempty"`
+	KubernetesVersion string     `json:"kubernetesVersion,omitempty"`
+	PowerState        string     `json:"powerState,omitempty"`
+	ProvisioningState string     `json:"provisioningState,omitempty"`
+	CreatedAt         *time.Time `json:"createdAt,omitempty"`
+
 	Sources     []SourceStatus `json:"sources"`
 	Credentials []Credential   `json:"credentials"`
 }
@@ -214,9 +231,33 @@ type Credential struct {
 
 // Node is one node of a cluster.
 type Node struct {
-	Cluster string `json:"cluster"`
-	Name    string `json:"name"`
+	Cluster             string               `json:"cluster"`
+	Name                string               `json:"name"`
+	Pool                string               `json:"pool,omitempty"`
+	OS                  string               `json:"os,omitempty"` // linux, windows
+	ResourceID          string               `json:"resourceId,omitempty"`
+	BootstrapKubeconfig *BootstrapKubeconfig `json:"bootstrapKubeconfig,omitempty"`
+	RotateCertificates  *bool                `json:"rotateCertificates,omitempty"`
+	BootstrapMode       BootstrapMode        `json:"bootstrapMode,omitempty"`
 }
+
+// BootstrapKubeconfig says whether a node's bootstrap-kubeconfig is there, and
+// where it was found or looked for.
+type BootstrapKubeconfig struct {
+	Present bool   `json:"present"`
+	Path    string `json:"path"`
+}
+
+// BootstrapMode is how a node's kubelet came by its first certificate.
+type BootstrapMode string
+
+// The bootstrap modes.
+const (
+	BootstrapToken   BootstrapMode = "token"   // bootstrap-kubeconfig is there
+	BootstrapSecure  BootstrapMode = "secure"  // the secure TLS bootstrap unit is there
+	BootstrapStatic  BootstrapMode = "static"  // client.crt is what the kubelet uses: it never rotates
+	BootstrapUnknown BootstrapMode = "unknown" // absence alone proves nothing
+)
 
 // Certificate is one certificate in one place.
 type Certificate struct {

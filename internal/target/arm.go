@@ -1,0 +1,47 @@
+package target
+
+import "time"
+
+// ARM is a cluster's managed-cluster resource, as discovery read it, once.
+// Fields that ARM left out are zero or nil.
+type ARM struct {
+	ID             string // as ARM spells it; Target.ID is this in lower case
+	SubscriptionID string
+	ResourceGroup  string
+	Name           string
+	Location       string
+
+	KubernetesVersion string // currentKubernetesVersion, else kubernetesVersion
+	FQDN              string // public, else private; without a port
+	PowerState        string // Running, Stopped
+	ProvisioningState string // an open string: Succeeded, Failed, RotatingClusterCertificates, …
+	RBAC              *bool  // enableRBAC: Kubernetes' own, not Azure's
+	CreatedAt         *time.Time
+
+	Entra                bool // aadProfile is set: credentials are an exec block for kubelogin
+	DisableLocalAccounts bool
+
+	NodeResourceGroup string
+	NodesLockedDown   bool // nodeResourceGroupProfile.restrictionLevel is ReadOnly
+	Pools             []Pool
+}
+
+// Pool is an agent pool.
+type Pool struct {
+	Name              string
+	Type              string // AvailabilitySet, VirtualMachineScaleSets, VirtualMachines
+	OS                string // Linux, Windows
+	PowerState        string
+	ProvisioningState string
+	KubernetesVersion string
+	NodeImageVersion  string
+	Count             int
+}
+
+// Machine is one node's virtual machine.
+type Machine struct {
+	Node       string // the node's name as Kubernetes knows it
+	Pool       string // empty for a node-auto-provisioned machine without a known pool
+	OS         string // Linux, Windows
+	ResourceID string // of the VM, or of the scale set's instance
+}
