@@ -195,7 +195,10 @@ func ecKey(curveID string, point []byte) any {
 		if x == nil {
 			return nil
 		}
-		return &ecdsa.PublicKey{Curve: curve, X: x, Y: y}
+		size := (curve.Params().BitSize + 7) / 8
+		point = append([]byte{4}, make([]byte, 2*size)...)
+		x.FillBytes(point[1 : 1+size])
+		y.FillBytes(point[1+size:])
 	}
 	key, err := ecdsa.ParseUncompressedPublicKey(curve, point)
 	if err != nil {

@@ -9,7 +9,6 @@ const (
 	tagOID             = 6
 	tagUTF8String      = 12
 	tagSequence        = 16
-	tagSet             = 17
 	tagT61String       = 20
 	tagUTCTime         = 23
 	tagGeneralizedTime = 24
@@ -262,7 +261,7 @@ func encode(identifier byte, parts ...[]byte) []byte {
 
 // shorten writes e again with the shortest lengths throughout.
 func shorten(e element, depth int) []byte {
-	if len(e.full) == 0 || e.tag >= 0x1f || depth == 0 {
+	if len(e.full) == 0 || e.tag >= 0x1f || e.truncated || depth == 0 {
 		return e.full
 	}
 	if !e.constructed {

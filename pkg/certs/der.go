@@ -103,9 +103,8 @@ func isKey(e element) bool {
 
 // place is where in the input something stood.
 type place struct {
-	line  int    // 0 for binary input
-	label string // of the PEM block, if any
-	note  string // what was wrong with the block around it
+	line int    // 0 for binary input
+	note string // what was wrong with the block around it
 }
 
 // sequences reads the concatenated values that data starts with and reports

@@ -129,6 +129,9 @@ func FuzzParse(f *testing.F) {
 			return
 		}
 		soundCertificate(t, c)
+		if refused == nil && len(strict.RawSubject) < longName && c.Subject != strict.Subject.String() {
+			t.Errorf("subject %q, pkix: %q", c.Subject, strict.Subject.String())
+		}
 		if refused == nil && (!c.NotAfter.Equal(strict.NotAfter) || c.NotBefore != nil && !c.NotBefore.Equal(strict.NotBefore)) {
 			t.Errorf("valid %v to %v, crypto/x509: %v to %v", c.NotBefore, c.NotAfter, strict.NotBefore, strict.NotAfter)
 		}

@@ -53,7 +53,7 @@ func split(outer element) (p parts) {
 		return p
 	}
 	p.signature, ok = c.next()
-	p.plain = ok && len(c.rest) == 0 && !outer.truncated && !p.tbs.truncated && !p.algorithm.truncated && !p.signature.truncated
+	p.plain = ok && len(c.rest) == 0 && p.algorithm.isSequence() && p.signature.is(tagBitString) && !outer.truncated && !p.tbs.truncated && !p.algorithm.truncated && !p.signature.truncated
 	return p
 }
 

@@ -3,7 +3,6 @@ package certs
 import (
 	"bytes"
 	"crypto/x509"
-	"crypto/x509/pkix"
 	"encoding/hex"
 	"errors"
 	"math/big"
@@ -106,18 +105,6 @@ func serialOf(n *big.Int) string {
 		return "00"
 	}
 	return hex.EncodeToString(n.Bytes())
-}
-
-// longName is where printing a name is cut short: pkix puts the text together
-// attribute by attribute, in time quadratic in their number.
-const longName = 16 << 10
-
-func name(n *pkix.Name, raw []byte) string {
-	if len(raw) > longName {
-		e, _, _ := readElement(raw)
-		return lenientName(e)
-	}
-	return n.String()
 }
 
 // Error makes a Problem the error of [Parse].

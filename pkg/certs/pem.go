@@ -199,7 +199,7 @@ func (r *pemReader) payload(b body, offset int, at place) {
 		return
 	}
 	if r.unwrapped < maxUnwrap && bytes.Contains(b.data, []byte("-----BEGIN ")) {
-		r.reader.text(b.data, r.unwrapped+1, false)
+		r.text(b.data, r.unwrapped+1, false)
 		if len(r.items) > first {
 			return
 		}
@@ -270,7 +270,7 @@ func (r *pemReader) whole() {
 	_, isStore := keystore(b.data)
 	switch {
 	case b.bad < 0 && (isStore || binary(b.data) || bytes.Contains(b.data, []byte("-----BEGIN ")) || isBase64(b.data[:shortest/2])):
-		r.reader.read(b.data, r.unwrapped+1)
+		r.read(b.data, r.unwrapped+1)
 	case b.bad >= 0 && binary(b.data):
 		e, _, ok := readElement(b.data)
 		if k := classify(e); ok && k != kindOther && k != kindUnknown {

@@ -113,6 +113,7 @@ func TestReadTolerates(t *testing.T) {
 		{"base64 of DER", base64.StdEncoding.EncodeToString(append(bytes.Clone(derA), derB...))},
 		{"base64 of DER in lines", body64(string(pemOf("X", append(bytes.Clone(derA), derB...))))},
 		{"base64, each with padding", base64.StdEncoding.EncodeToString(derA) + "\n" + base64.StdEncoding.EncodeToString(derB) + "\n"},
+		{"base64 after a byte order mark", "\ufeff" + base64.StdEncoding.EncodeToString(append(bytes.Clone(derA), derB...))},
 		{"URL-safe base64", base64.RawURLEncoding.EncodeToString(append(bytes.Clone(derA), derB...))},
 		{"base64 of PEM", base64.StdEncoding.EncodeToString([]byte(both))},
 		{"base64 of base64", base64.StdEncoding.EncodeToString([]byte(base64.StdEncoding.EncodeToString([]byte(both))))},

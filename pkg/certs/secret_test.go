@@ -85,7 +85,7 @@ func leaked(text string, der []byte) string {
 	for i := 36; i+piece <= len(der); i++ {
 		part := der[i : i+piece]
 		for _, s := range []string{
-			string(part), hex.EncodeToString(part), strings.ToUpper(hex.EncodeToString(part)), fmt.Sprint(part),
+			string(part), hex.EncodeToString(part), strings.ToUpper(hex.EncodeToString(part)), fmt.Sprintf("%d", part),
 			base64.RawStdEncoding.EncodeToString(part[:6]),
 		} {
 			if strings.Contains(text, strings.Trim(s, "[]")) {
