@@ -1,5 +1,7 @@
 package certs
 
+import "bytes"
+
 // Universal tags used here (X.680 8.4).
 const (
 	tagBoolean         = 1
@@ -259,13 +261,19 @@ func encode(identifier byte, parts ...[]byte) []byte {
 	return out
 }
 
-// shorten writes e again with the shortest lengths throughout.
+// shorten writes e again as DER has it: with the shortest lengths throughout.
 func shorten(e element, depth int) []byte {
 	if len(e.full) == 0 || e.tag >= 0x1f || e.truncated || depth == 0 {
 		return e.full
 	}
 	if !e.constructed {
-		return encode(e.full[0], e.content)
+		content := e.content
+		if e.is(tagBitString) && len(content) > 1 && content[0] < 8 {
+			// X.690 11.2.1: unused bits are zero.
+			content = bytes.Clone(content)
+			content[len(content)-1] &= 0xff << content[0]
+		}
+		return encode(e.full[0], content)
 	}
 	var parts [][]byte
 	c := cursor{e.content}

@@ -19,7 +19,8 @@ import (
 
 // Certificate is what could be read of one certificate.
 type Certificate struct {
-	// DER is the certificate alone, without trailing or auxiliary bytes.
+	// DER is the certificate alone, without trailing or auxiliary bytes, and
+	// with the shortest lengths around its signed part, as OpenSSL writes it.
 	// It is nil when only text about the certificate was at hand.
 	DER []byte
 	// Index is the place among the certificates (and problems) of the input,
@@ -53,9 +54,12 @@ type Certificate struct {
 	// Fingerprint is the lower-case hex SHA-256 of DER, or the one the text
 	// stated; empty when unknown.
 	Fingerprint string
-	// Malformed says why crypto/x509 refused; empty when it did not.
+	// Malformed says why crypto/x509 refused what stood in the input, or what
+	// was wrong with the PEM block around it; empty when all was well.
 	Malformed string
-	// Strict is what crypto/x509 read; nil when it refused, or for text.
+	// Strict is what crypto/x509 read in DER; nil when it refused, or for text.
+	// It can be there although Malformed is set: the fault was then outside of
+	// the certificate, such as trailing data.
 	Strict *x509.Certificate
 }
 

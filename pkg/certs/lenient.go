@@ -69,16 +69,18 @@ func (p *parts) splitTBS() {
 		return true
 	}
 	isInteger := func(e element) bool { return e.is(tagInteger) }
+	// Not isSequence: OpenSSL reads names without the constructed bit.
+	isSequence := func(e element) bool { return e.is(tagSequence) }
 	if !take(&p.serial, isInteger) ||
-		!take(&p.innerAlgorithm, element.isSequence) ||
-		!take(&p.issuer, element.isSequence) ||
-		!take(&p.validity, element.isSequence) {
+		!take(&p.innerAlgorithm, isSequence) ||
+		!take(&p.issuer, isSequence) ||
+		!take(&p.validity, isSequence) {
 		return
 	}
 	v := cursor{p.validity.content}
 	p.notBefore, _ = v.next()
 	p.notAfter, _ = v.next()
-	if !take(&p.subject, element.isSequence) || !take(&p.key, element.isSequence) {
+	if !take(&p.subject, isSequence) || !take(&p.key, isSequence) {
 		return
 	}
 	c.takeContext(1)

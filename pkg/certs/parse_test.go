@@ -66,6 +66,7 @@ func TestParseLenient(t *testing.T) {
 		{"version 5", sample{version: encode(0xa0, encode(tagInteger, []byte{4}))}.der(), "invalid version", "CN=sample", "1234", false},
 		{"unsupported curve", sample{key: encode(0x30, encode(0x30, encode(tagOID, []byte(idEC)), encode(tagOID, []byte("\x2b\x81\x04\x00\x0a"))), encode(tagBitString, []byte{0, 4}))}.der(),
 			"unsupported elliptic curve", "CN=sample", "1234", false},
+		{"name without the constructed bit", sample{subject: append([]byte{0x10}, commonNameDER(tagUTF8String, "x")[1:]...)}.der(), "malformed issuer", "CN=x", "1234", false},
 		{"no signature", sample{outer: func(a, b, _ []byte) []byte { return encode(0x30, a, b) }}.der(),
 			"malformed signature", "CN=sample", "1234", false},
 	}
@@ -124,6 +125,21 @@ func TestParseRestoresDER(t *testing.T) {
 		if !bytes.Equal(c.DER, want) || c.Strict == nil || c.Malformed == "" {
 			t.Errorf("%s: DER restored %v, strict %v, malformed %q", name, bytes.Equal(c.DER, want), c.Strict != nil, c.Malformed)
 		}
+	}
+}
+
+// TestParseUnusedBits: OpenSSL's fingerprint is that of unused bits at zero.
+func TestParseUnusedBits(t *testing.T) {
+	c, err := Parse(sample{outer: func(a, b, c []byte) []byte {
+		c = bytes.Clone(c)
+		c[2], c[len(c)-1] = 3, 0xff
+		return encode(0x30, a, b, c)
+	}}.der())
+	if err != nil {
+		t.Fatal(err)
+	}
+	if last := c.DER[len(c.DER)-1]; last != 0xf8 || c.Malformed != "malformed signature" {
+		t.Errorf("last octet %#x, malformed %q", last, c.Malformed)
 	}
 }
 
