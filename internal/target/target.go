@@ -31,6 +31,7 @@ type Cluster struct {
 	ProxyURL              string // may hold a password: never print it unredacted
 	InsecureSkipTLSVerify bool
 	CA                    Material // the CA bundle; zero when the system's roots are trusted
+	CAUnknown             bool     // there was no kubeconfig to name a CA: only dates can be judged
 }
 
 // User is a kubeconfig's user entry, without its private key.
