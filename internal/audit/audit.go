@@ -58,8 +58,9 @@ type auditor struct {
 	in       Input
 	asOf     time.Time
 	out      *report.Report
-	target   target.Target   // the one being judged
-	gapsFrom int             // where its gaps begin in out
+	target   target.Target // the one being judged
+	gapsFrom int           // where its gaps begin in out
+	nodes    map[string]report.Node
 	remedies map[string]bool // ids already in out
 	rows     map[string]int  // ids of certificates, and where they are in out
 }
@@ -72,6 +73,10 @@ func (a *auditor) cluster(batches []collect.Batch) {
 	if t.Cluster != nil {
 		c.Server = t.Cluster.Server
 	}
+	if t.ARM != nil {
+		fromARM(&c, *t.ARM)
+	}
+	a.nodes = nodes(batches)
 	for _, b := range batches {
 		c.Sources = append(c.Sources, status(b))
 		for _, o := range b.Observations {
@@ -83,6 +88,10 @@ func (a *auditor) cluster(batches []collect.Batch) {
 				a.credential(*o.Credential)
 			case o.Handshake != nil:
 				a.trust(*o.Handshake)
+			case o.Node != nil:
+				node := *o.Node
+				node.Cluster = t.ID
+				a.out.Nodes = append(a.out.Nodes, node)
 			case o.Gap != nil:
 				a.gap(b.Source, *o.Gap)
 			case o.Skipped != nil && slices.Contains(a.in.Named, b.Source):
@@ -91,11 +100,30 @@ func (a *auditor) cluster(batches []collect.Batch) {
 		}
 	}
 	if t.Cluster != nil && t.Cluster.InsecureSkipTLSVerify {
-		a.find(ruleInsecure, "", t.Cluster.File+"#clusters/"+t.Cluster.Name+" has insecure-skip-tls-verify: whoever answers at the server's address is believed")
+		a.find(ruleInsecure, t.Cluster.File+"#clusters/"+t.Cluster.Name+" has insecure-skip-tls-verify: whoever answers at the server's address is believed")
 	}
 	if t.ID != "" { // inspect has no cluster
 		a.out.Clusters = append(a.out.Clusters, c)
 	}
+}
+
+func fromARM(c *report.Cluster, a target.ARM) {
+	c.ResourceID, c.SubscriptionID, c.ResourceGroup, c.Location = a.ID, a.SubscriptionID, a.ResourceGroup, a.Location
+	c.KubernetesVersion, c.PowerState, c.ProvisioningState, c.CreatedAt = a.KubernetesVersion, a.PowerState, a.ProvisioningState, a.CreatedAt
+}
+
+// nodes is what was learnt of each node, by name: it says how that node's
+// certificates renew.
+func nodes(batches []collect.Batch) map[string]report.Node {
+	known := map[string]report.Node{}
+	for _, b := range batches {
+		for _, o := range b.Observations {
+			if o.Node != nil {
+				known[o.Node.Name] = *o.Node
+			}
+		}
+	}
+	return known
 }
 
 func status(b collect.Batch) report.SourceStatus {
@@ -124,14 +152,19 @@ func status(b collect.Batch) report.SourceStatus {
 // credential judges a bearer token's own expiry.
 func (a *auditor) credential(c report.Credential) {
 	if c.TokenExpiresAt != nil && c.TokenExpiresAt.Before(a.asOf) {
-		a.find(ruleTokenExpired, "", "the bearer token of user "+c.User+" expired "+day(*c.TokenExpiresAt))
+		a.find(ruleTokenExpired, "the bearer token of user "+c.User+" expired "+day(*c.TokenExpiresAt))
 	}
 }
 
 // gap adds g unless it is already there: two sources may have needed the same
-// missing file.
+// missing file. The same gap on many nodes is one, with their names.
 func (a *auditor) gap(source report.Source, g collect.Gap) {
-	for _, have := range a.out.Gaps[a.gapsFrom:] {
+	for i, have := range a.out.Gaps[a.gapsFrom:] {
+		of := have.Node != "" || len(have.Nodes) > 0 // of one node or more
+		if g.Node != "" && of && have.Source == source && have.Location == g.Location && have.Reason == g.Reason && have.Message == g.Message && have.Hint == g.Hint {
+			a.join(&a.out.Gaps[a.gapsFrom+i], g.Node)
+			return
+		}
 		if g.Location != "" && have.Location == g.Location && have.Message == g.Message && have.Node == g.Node && have.Source != source {
 			return
 		}
@@ -140,19 +173,31 @@ func (a *auditor) gap(source report.Source, g collect.Gap) {
 		Reason: g.Reason, Message: g.Message, Hint: g.Hint, Retryable: g.Retryable})
 }
 
-// find adds a finding that is not about one certificate's row.
-func (a *auditor) find(name, certificate, message string) {
-	a.add(rule(name), report.Finding{Certificate: certificate, Message: message}, "", "")
+// join adds node to a gap that so far stands for one node or more.
+func (a *auditor) join(g *report.Gap, node string) {
+	if g.Node != "" {
+		g.Nodes, g.Node = []string{g.Node}, ""
+	}
+	g.Nodes = append(g.Nodes, node)
+	g.Count = len(g.Nodes)
 }
 
-// add adds a finding with its rule's severity, unless it names one, and its
-// remedy, once.
-func (a *auditor) add(r Rule, f report.Finding, role report.Role, location string) {
-	f.Rule, f.Cluster = r.Name, a.target.ID
-	if f.Severity == "" {
-		f.Severity = r.Severity
+// find adds a finding that is not about one certificate's row.
+func (a *auditor) find(name, message string) {
+	a.add(rule(name), report.Finding{Message: message}, report.Certificate{})
+}
+
+// add adds a finding about row, which is zero for one that is not about one
+// certificate, with its rule's severity and its remedy, once.
+func (a *auditor) add(r Rule, f report.Finding, row report.Certificate) {
+	f.Rule, f.Cluster, f.Certificate, f.Node = r.Name, a.target.ID, row.ID, row.Node
+	f.Severity = r.Severity
+	if row.Role == report.RoleAPIServerCopy {
+		// A copy made with the node and never refreshed: it can be expired on
+		// a healthy node, so it never gates (AKS, "Certificate rotation").
+		f.Severity, r.remedy = report.SeverityInfo, nothingToDo
 	}
-	if remedy := remedyFor(r.remedy, a.target, role, location); remedy != nil {
+	if remedy := remedyFor(r.remedy, a.target, row); remedy != nil {
 		f.RemedyID = remedy.ID
 		if !a.remedies[remedy.ID] {
 			a.remedies[remedy.ID] = true

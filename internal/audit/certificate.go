@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/akscert/akscert/internal/collect"
+	"github.com/akscert/akscert/internal/target"
 	"github.com/akscert/akscert/pkg/lifetime"
 	"github.com/akscert/akscert/pkg/report"
 )
@@ -16,7 +17,7 @@ func (a *auditor) certificate(source report.Source, c collect.Certificate) {
 	row := report.Certificate{
 		Cluster: a.target.ID, Source: source, Role: c.Role, Node: c.Node, Location: c.Location, Count: c.Count,
 		Subject: c.Subject, Issuer: c.Issuer, Serial: c.Serial, SHA256: c.Fingerprint, IsCA: c.IsCA, SelfSigned: c.SelfSigned,
-		Malformed: c.Malformed, NotBefore: c.NotBefore, NotAfter: c.NotAfter, Renewal: renewal(c),
+		Malformed: c.Malformed, NotBefore: c.NotBefore, NotAfter: c.NotAfter, Renewal: a.renewal(c),
 	}
 	row.ID = place(row)
 	if row.SHA256 != "" {
@@ -32,23 +33,40 @@ func (a *auditor) certificate(source report.Source, c collect.Certificate) {
 	row.LifetimeSeconds, row.SecondsLeft, row.LifetimeUsed = j.LifetimeSeconds, j.SecondsLeft, j.LifetimeUsed
 	a.out.Certificates = append(a.out.Certificates, row)
 
-	what := fmt.Sprintf("%s certificate in %s", row.Role, row.Location)
-	if row.Role == report.RoleClusterCA || row.Role == report.RoleOther {
-		what = fmt.Sprintf("%s in %s", map[report.Role]string{report.RoleClusterCA: "cluster CA", report.RoleOther: "certificate"}[row.Role], row.Location)
-	}
+	what := what(row)
 	if name, says := stateRule(row, j); name != "" {
-		f := report.Finding{Certificate: row.ID, Message: what + " " + says}
+		f := report.Finding{Message: what + " " + says}
 		if name != ruleNotYetValid && name != ruleClockSkew {
 			f.By = row.NotAfter
 		}
-		a.add(rule(name), f, row.Role, row.Location)
+		a.add(rule(name), f, row)
 	}
 	if j.Inverted {
-		a.add(rule(ruleInverted), report.Finding{Certificate: row.ID, Message: fmt.Sprintf("%s: notAfter %s lies before notBefore %s", what, day(*c.NotAfter), day(*c.NotBefore))}, row.Role, row.Location)
+		a.add(rule(ruleInverted), report.Finding{Message: fmt.Sprintf("%s: notAfter %s lies before notBefore %s", what, day(*c.NotAfter), day(*c.NotBefore))}, row)
+	}
+	if row.Role == report.RoleKubeletServing && row.SelfSigned != nil && *row.SelfSigned {
+		a.add(rule(ruleSelfSigned), report.Finding{Message: what + " is self-signed: the kubelet serves with it until serving rotation is on"}, row)
 	}
 	if row.Malformed != "" {
-		a.add(rule(ruleMalformed), report.Finding{Certificate: row.ID, Message: what + ": strict parsing refuses it: " + row.Malformed}, row.Role, row.Location)
+		a.add(rule(ruleMalformed), report.Finding{Message: what + ": strict parsing refuses it: " + row.Malformed}, row)
 	}
+}
+
+// what names a row in a finding.
+func what(row report.Certificate) string {
+	name := string(row.Role) + " certificate"
+	switch row.Role {
+	case report.RoleClusterCA:
+		name = "cluster CA"
+	case report.RoleAPIServerCopy:
+		name = "copy of the API server's certificate"
+	case report.RoleOther:
+		name = "certificate"
+	}
+	if row.Node != "" {
+		name += " on node " + row.Node
+	}
+	return name + " in " + row.Location
 }
 
 // place tells rows apart within one report.
@@ -65,15 +83,39 @@ func place(row report.Certificate) string {
 
 // renewal comes from the role and from configuration evidence, never from the
 // certificate's state.
-func renewal(c collect.Certificate) report.Renewal {
+func (a *auditor) renewal(c collect.Certificate) report.Renewal {
 	yes := func(b *bool) bool { return b != nil && *b }
 	switch {
 	case c.Role == report.RoleClient:
 		return report.RenewalManual
 	case c.Role == report.RoleClusterCA || yes(c.IsCA) || yes(c.SelfSigned):
 		return report.RenewalNone
+	case c.Role == report.RoleKubeletClient || c.Role == report.RoleKubeletServing:
+		if rotates := a.nodes[c.Node].RotateCertificates; rotates != nil && *rotates {
+			return report.RenewalAutomatic
+		}
+	case c.Role == report.RoleNodeStaticClient:
+		return report.RenewalManual
+	case c.Role == report.RoleAPIServer && a.target.ARM != nil && autoRotates(*a.target.ARM):
+		return report.RenewalAutomatic
 	}
 	return report.RenewalUnknown
+}
+
+// autoRotates reports whether ARM proves what AKS asks of a cluster whose
+// certificates rotate by themselves: Kubernetes RBAC, and created or upgraded
+// after March 2022. Kubernetes 1.24 came out in May 2022, so running it proves
+// the latter.
+func autoRotates(c target.ARM) bool {
+	if c.RBAC == nil || !*c.RBAC {
+		return false
+	}
+	if c.CreatedAt != nil && !c.CreatedAt.Before(time.Date(2022, time.April, 1, 0, 0, 0, 0, time.UTC)) {
+		return true
+	}
+	var major, minor int
+	_, err := fmt.Sscanf(c.KubernetesVersion, "%d.%d", &major, &minor)
+	return err == nil && (major > 1 || major == 1 && minor >= 24)
 }
 
 // stateRule is the rule of a row worse than ok, and what it says.

@@ -25,12 +25,12 @@ const (
 const rotationDocs = "https://learn.microsoft.com/azure/aks/certificate-rotation"
 
 // remedyFor is what to do, with the cluster's own names filled in; nil when
-// there is nothing to do. role is empty for a finding that is not about one
+// there is nothing to do. row is zero for a finding that is not about one
 // certificate.
-func remedyFor(do remedy, t target.Target, role report.Role, location string) *report.Remedy {
+func remedyFor(do remedy, t target.Target, row report.Certificate) *report.Remedy {
 	switch do {
 	case renewCertificate:
-		return renew(t, role, location)
+		return renew(t, row)
 	case refetchKubeconfig:
 		return refetch(t)
 	case fixServerName:
@@ -58,8 +58,8 @@ func remedyFor(do remedy, t target.Target, role report.Role, location string) *r
 	return nil
 }
 
-func renew(t target.Target, role report.Role, location string) *report.Remedy {
-	switch role {
+func renew(t target.Target, row report.Certificate) *report.Remedy {
+	switch row.Role {
 	case report.RoleClient:
 		return refetch(t)
 	case report.RoleClusterCA, report.RoleAPIServer, report.RoleIntermediate:
@@ -69,7 +69,7 @@ func renew(t target.Target, role report.Role, location string) *report.Remedy {
 				Summary: fmt.Sprintf("have the certificates of cluster %q rotated by whoever runs it, then fetch its kubeconfig again", t.Name),
 				Impact:  "depends on the cluster; every kubeconfig that trusts the old CA stops working"}
 		}
-		if role != report.RoleClusterCA {
+		if row.Role != report.RoleClusterCA {
 			return &report.Remedy{ID: "apiserver/" + t.ID,
 				Summary: "the API server's certificate renews itself on RBAC clusters created or upgraded after March 2022: check that this is one, and rotate by hand if it is not",
 				Commands: []string{"az aks show " + name + " --query '{rbac: enableRbac, version: currentKubernetesVersion, created: systemData.createdAt}'",
@@ -80,8 +80,26 @@ func renew(t target.Target, role report.Role, location string) *report.Remedy {
 			Commands: []string{"az aks rotate-certs " + name, "az aks get-credentials " + name + " --overwrite-existing"},
 			Impact:   "recreates every node; up to 30 minutes of downtime; every kubeconfig in use has to be fetched again", Docs: rotationDocs}
 	}
-	return &report.Remedy{ID: "replace/" + location, Commands: []string{}, Summary: fmt.Sprintf("have the certificate in %s issued again and replace it", location),
+	if row.Node != "" && t.ARM != nil {
+		return renewNode(t, row)
+	}
+	return &report.Remedy{ID: "replace/" + row.Location, Commands: []string{}, Summary: fmt.Sprintf("have the certificate in %s issued again and replace it", row.Location),
 		Impact: "depends on who uses it"}
+}
+
+// renewNode is what renews a node's own certificates: nodes of a new image
+// bootstrap anew; where there is no TLS bootstrapping, all are rotated by hand.
+func renewNode(t target.Target, row report.Certificate) *report.Remedy {
+	name, _ := aksName(t)
+	if row.Role == report.RoleNodeStaticClient {
+		return &report.Remedy{ID: "rotate/" + t.ID, Summary: "nodes without TLS bootstrapping never rotate: rotate the cluster's certificates by hand, then fetch its kubeconfig again",
+			Commands: []string{"az aks rotate-certs " + name, "az aks get-credentials " + name + " --overwrite-existing"},
+			Impact:   "recreates every node; up to 30 minutes of downtime; every kubeconfig in use has to be fetched again", Docs: rotationDocs}
+	}
+	return &report.Remedy{ID: "nodes/" + t.ID, Summary: "give the nodes a new image, which makes each bootstrap anew",
+		Commands: []string{"az aks nodepool list --cluster-name " + quote(t.ARM.Name) + " --resource-group " + quote(t.ARM.ResourceGroup) + " -o table",
+			"az aks nodepool upgrade --cluster-name " + quote(t.ARM.Name) + " --resource-group " + quote(t.ARM.ResourceGroup) + " --name POOL --node-image-only"},
+		Impact: "recreates the pool's nodes one after the other; pods move", Docs: rotationDocs}
 }
 
 func refetch(t target.Target) *report.Remedy {
@@ -89,7 +107,7 @@ func refetch(t target.Target) *report.Remedy {
 		Summary: "fetch the kubeconfig again", Impact: "none on the cluster: it only rewrites the kubeconfig"}
 	if name, ok := aksName(t); ok {
 		command := "az aks get-credentials " + name + " --overwrite-existing"
-		if t.User != nil && t.User.File != "" {
+		if t.ARM == nil && t.User != nil && t.User.File != "" {
 			command += " --file " + quote(t.User.File)
 		}
 		r.Commands = []string{command}
@@ -104,6 +122,9 @@ func refetch(t target.Target) *report.Remedy {
 // cluster's name as the entry and clusterUser_<resource group>_<cluster> as the
 // user; both may contain underscores, so the entry's name decides the split.
 func aksName(t target.Target) (args string, ok bool) {
+	if t.ARM != nil {
+		return "--resource-group " + quote(t.ARM.ResourceGroup) + " --name " + quote(t.ARM.Name), true
+	}
 	if t.Cluster == nil || t.User == nil {
 		return "", false
 	}

@@ -22,19 +22,19 @@ func (a *auditor) trust(h collect.Handshake) {
 	}
 	leaf := h.Presented[0]
 	if leaf.SelfSigned != nil && *leaf.SelfSigned {
-		a.find(ruleSelfSigned, "", fmt.Sprintf("%s presents a self-signed certificate (%s)", h.Location, leaf.Subject))
+		a.find(ruleSelfSigned, fmt.Sprintf("%s presents a self-signed certificate (%s)", h.Location, leaf.Subject))
 	}
 	if h.Insecure {
 		return // the kubeconfig asks for no verification, which is a finding of its own
 	}
 	if err := covers(leaf, h.ServerName); err != nil {
-		a.find(ruleNameMismatch, "", fmt.Sprintf("%s presents a certificate for %s, not for %s", h.Location, names(leaf), h.ServerName))
+		a.find(ruleNameMismatch, fmt.Sprintf("%s presents a certificate for %s, not for %s", h.Location, names(leaf), h.ServerName))
 	}
 	switch {
 	case h.CAUnread: // a gap already says so
 	case len(h.CA) == 0:
 		if err := systemTrusts(h.Presented, a.in.SystemRoots); err != nil {
-			a.find(ruleCAMismatch, "", fmt.Sprintf("%s: the kubeconfig names no CA, and the system's roots do not verify the chain issued by %q: %s", h.Location, leaf.Issuer, err))
+			a.find(ruleCAMismatch, fmt.Sprintf("%s: the kubeconfig names no CA, and the system's roots do not verify the chain issued by %q: %s", h.Location, leaf.Issuer, err))
 		}
 	default:
 		why, uncheckable := mismatch(h.Presented, h.CA, a.asOf)
@@ -43,7 +43,7 @@ func (a *auditor) trust(h collect.Handshake) {
 				Message: "whether the kubeconfig's CA signed the chain could not be checked: unsupported signature algorithm",
 				Hint:    "openssl verify -CAfile CA CHAIN"})
 		} else if why != "" {
-			a.find(ruleCAMismatch, "", h.Location+": "+why)
+			a.find(ruleCAMismatch, h.Location+": "+why)
 		}
 	}
 }

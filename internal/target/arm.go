@@ -26,6 +26,9 @@ type ARM struct {
 	Pools             []Pool
 }
 
+// Stopped reports whether the cluster is known to be stopped.
+func (a ARM) Stopped() bool { return a.PowerState == "Stopped" }
+
 // Pool is an agent pool.
 type Pool struct {
 	Name              string

@@ -43,6 +43,9 @@ func (c Collector) Collect(ctx context.Context, t target.Target) []collect.Obser
 	if t.Cluster == nil {
 		return []collect.Observation{{Skipped: &collect.Skipped{Why: "no API server address is known"}}}
 	}
+	if t.ARM != nil && t.ARM.Stopped() {
+		return []collect.Observation{{Skipped: &collect.Skipped{Why: "the cluster is stopped"}}}
+	}
 	endpoint, gap := endpointOf(*t.Cluster, t.User)
 	if gap != nil {
 		return []collect.Observation{{Gap: gap}}
@@ -67,7 +70,7 @@ func (c Collector) Collect(ctx context.Context, t target.Target) []collect.Obser
 	ca, gaps := readCA(ctx, *t.Cluster)
 	handshake.CA = ca
 	// A client passes over what it cannot read, as long as something is left.
-	handshake.CAUnread = len(ca) == 0 && len(gaps) > 0
+	handshake.CAUnread = t.Cluster.CAUnknown || len(ca) == 0 && len(gaps) > 0
 	seen = append(seen, gaps...)
 	return append(seen, collect.Observation{Handshake: handshake})
 }
