@@ -134,7 +134,7 @@ func (s *scrubber) line(start, end int) {
 	}
 	if s.headers {
 		// RFC 1421 4.6: NAME: VALUE, continued on lines that start blank.
-		if bytes.IndexByte(line, ':') > 0 {
+		if bytes.IndexByte(line, ':') >= 0 {
 			s.folded = true
 			return
 		}
