@@ -104,11 +104,13 @@ type scrubber struct {
 }
 
 func (s *scrubber) scrub() {
+	// CR ends lines only where LF does not; encoding/pem has it that way too.
+	onlyCR := bytes.IndexByte(s.text, '\n') < 0
 	start := 0
 	for i := 0; i < len(s.text); i++ {
 		width := 0
 		switch {
-		case s.text[i] == '\n' || s.text[i] == '\r':
+		case s.text[i] == '\n' || s.text[i] == '\r' && onlyCR:
 			width = 1
 		case s.text[i] == '\\' && i+1 < len(s.text) && (s.text[i+1] == 'n' || s.text[i+1] == 'r'):
 			width = 2
@@ -186,7 +188,7 @@ func (s *scrubber) characters(line []byte, offset int) {
 			i++
 			continue
 		}
-		if c == ' ' || c == '\t' || c == '\v' || c == '\f' || c == 0 {
+		if c == ' ' || c == '\t' || c == '\r' || c == '\v' || c == '\f' || c == 0 {
 			i++
 			continue
 		}

@@ -1,5 +1,7 @@
 package certs
 
+import "bytes"
+
 // kind is what a DER value looks like, told by its first few elements.
 type kind int
 
@@ -137,6 +139,13 @@ func (r *reader) sequences(data []byte, at place) (found bool, seen kind, rest [
 			}
 		}
 		data = after
+		if e.truncated {
+			// A damaged length takes in all that follows; PEM can be told
+			// from it still.
+			if i := bytes.Index(e.full, []byte("-----BEGIN ")); i >= 0 {
+				data = e.full[i:]
+			}
+		}
 	}
 	return found, seen, data
 }

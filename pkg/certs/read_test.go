@@ -181,6 +181,7 @@ func TestReadDamaged(t *testing.T) {
 		{"DER cut off", string(derA[:len(derA)-9]), "0: line 0: truncated: certificate ends before it is complete; " + reads},
 		{"DER and junk", string(derA) + "\x01\x02junk", "0:0a (trailing data)"},
 		{"DER, the second cut off", string(derA) + string(derB[:40]), "0:0a\n1: line 0: truncated: certificate ends before it is complete"},
+		{"DER that takes in PEM", string(derA[:60]) + "\n" + pemB, "1:0b\n0: line 0: truncated: certificate ends before it is complete"},
 		{"garbage like DER", "\x30\x82\x01\x00\x30\x82\x00\xfa" + strings.Repeat("\xff\x84\xff\xff", 70), "0: line 0: malformed: starts like a certificate and is none"},
 		{"base64 cut off", bodyA[:len(bodyA)-30], "0: line 0: truncated: certificate ends before it is complete; " + reads},
 		{"base64 with a star", bodyA[:200] + "*" + bodyA[201:], "0: line 1: malformed: invalid base64 on line 4; " + reads},
