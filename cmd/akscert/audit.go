@@ -1,7 +1,6 @@
 package main
 
 import (
-	"context"
 	"crypto/x509"
 	"errors"
 	"fmt"
@@ -35,11 +34,14 @@ not be looked at. It only reads, and never runs an exec plugin.
 Without --context or --all-contexts it audits the current context. The exit
 code is for CI jobs: see akscert help exit-codes.`,
 		Example: `  akscert audit
-  akscert audit --context prod --context staging --warn-at 30d
+  akscert audit --context prod --context staging --warn-at 30d --critical-at 7d
   akscert audit --all-contexts --fail-on critical -o json | jq '.certificates[0]'`,
 		Args: noArguments,
-		RunE: func(c *cobra.Command, _ []string) (err error) {
-			ctx, cancel := l.bound(c.Context())
+		RunE: func(c *cobra.Command, _ []string) error {
+			ctx, cancel, err := l.bound(c.Context())
+			if err != nil {
+				return err
+			}
 			defer cancel()
 			judge, err := j.read(s, now)
 			if err != nil {
@@ -58,7 +60,7 @@ code is for CI jobs: see akscert help exit-codes.`,
 			}
 
 			// The sentence: find targets → collect observations → audit → report → render → exit code.
-			targets, gaps, err := discover.Kubeconfig(scope)
+			targets, gaps, err := discover.Kubeconfig(ctx, scope)
 			if err != nil {
 				return err
 			}
@@ -80,7 +82,7 @@ code is for CI jobs: see akscert help exit-codes.`,
 	j.flags(c)
 	complete(c, "sources", "kubeconfig", "apiserver")
 	_ = c.RegisterFlagCompletionFunc("context", func(c *cobra.Command, _ []string, _ string) ([]string, cobra.ShellCompDirective) {
-		targets, _, _ := discover.Kubeconfig(discover.Scope{Kubeconfig: scope.Kubeconfig, All: true})
+		targets, _, _ := discover.Kubeconfig(c.Context(), discover.Scope{Kubeconfig: scope.Kubeconfig, All: true})
 		names := make([]string, 0, len(targets))
 		for _, t := range targets {
 			names = append(names, t.Context)
@@ -143,9 +145,4 @@ func noArguments(c *cobra.Command, args []string) error {
 // complete offers words as values of a flag.
 func complete(c *cobra.Command, flag string, words ...string) {
 	_ = c.RegisterFlagCompletionFunc(flag, cobra.FixedCompletions(words, cobra.ShellCompDirectiveNoFileComp)) // fails only for a flag that is not there
-}
-
-// bound ends ctx when the run's time is up.
-func (l limits) bound(ctx context.Context) (context.Context, context.CancelFunc) {
-	return context.WithTimeout(ctx, l.timeout)
 }

@@ -1,10 +1,15 @@
 package main
 
 import (
+	"cmp"
 	"encoding/json"
 	"errors"
 	"io"
+	"io/fs"
+	"os"
 	"os/exec"
+	"path/filepath"
+	"regexp"
 	"slices"
 	"strings"
 	"testing"
@@ -84,6 +89,41 @@ func TestDependencies(t *testing.T) {
 		if !seen[name] {
 			t.Errorf("no package %s: take it off the table", name)
 		}
+	}
+}
+
+// Parts that say what is true, or judge, or draw, do not look: what they need
+// is handed to them. Nothing but main ends the process or knows its streams, and
+// nothing that leads to a verdict reads the clock.
+func TestRooms(t *testing.T) {
+	pure := []string{"pkg", "internal/audit", "internal/render", "internal/target"}
+	never := regexp.MustCompile(`"(os|os/.*|net/http|log|log/.*|syscall|io/ioutil)"$|\btime\.(Now|Since|Until)\(`)
+	process := regexp.MustCompile(`\bos\.(Exit|Stdout|Stderr|Stdin)\b`)
+	root := filepath.Join("..", "..")
+	err := filepath.WalkDir(root, func(path string, entry fs.DirEntry, err error) error {
+		if err != nil || entry.IsDir() && entry.Name() == "testdata" {
+			return cmp.Or(err, fs.SkipDir)
+		}
+		if !strings.HasSuffix(path, ".go") || strings.HasSuffix(path, "_test.go") {
+			return nil
+		}
+		source, err := os.ReadFile(path)
+		if err != nil {
+			return err
+		}
+		name, _ := filepath.Rel(root, path)
+		for line := range strings.Lines(string(source)) {
+			code, _, _ := strings.Cut(strings.TrimSpace(line), "//")
+			code = strings.TrimSpace(code)
+			isPure := slices.ContainsFunc(pure, func(room string) bool { return strings.HasPrefix(name, filepath.FromSlash(room)) })
+			if isPure && never.MatchString(code) || process.MatchString(code) && name != filepath.Join("cmd", "akscert", "main.go") {
+				t.Errorf("%s: %s", name, code)
+			}
+		}
+		return nil
+	})
+	if err != nil {
+		t.Fatal(err)
 	}
 }
 

@@ -1,9 +1,11 @@
 package main
 
 import (
+	"cmp"
 	"errors"
-	"fmt"
 	"os"
+	"slices"
+	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -34,7 +36,10 @@ Without an operand it reads standard input, which - names too.`,
   akscert inspect example.com:443 --warn-at 30d
   kubectl get secret web-tls -o yaml | akscert inspect -`,
 		RunE: func(c *cobra.Command, operands []string) error {
-			ctx, cancel := l.bound(c.Context())
+			ctx, cancel, err := l.bound(c.Context())
+			if err != nil {
+				return err
+			}
 			defer cancel()
 			judge, err := j.read(s, now)
 			if err != nil {
@@ -46,18 +51,23 @@ Without an operand it reads standard input, which - names too.`,
 				}
 				operands = []string{"-"}
 			}
-			var collectors []collect.Collector
+			var targets []target.Target
 			for _, operand := range operands {
-				collectors = append(collectors, file.Collector{Operand: operand, Stdin: s.in,
-					Endpoints: apiserver.Collector{ConnectTimeout: l.connect, Proxy: httpproxy.FromEnvironment().ProxyFunc()}})
+				if t := (target.Target{Operand: operand}); !slices.ContainsFunc(targets, func(have target.Target) bool { return have.Operand == operand }) {
+					targets = append(targets, t)
+				}
 			}
-			batches := collect.All(ctx, []target.Target{{}}, collectors, l.parallel)
+			batches := collect.All(ctx, targets, []collect.Collector{
+				file.Collector{Stdin: s.in, Endpoints: apiserver.Collector{ConnectTimeout: l.connect, Proxy: httpproxy.FromEnvironment().ProxyFunc()}},
+			}, l.parallel)
 			r := audit.Audit(judge.input(ctx, batches))
-			if err := nothing(r); err != nil {
+			if err := nothing(judge, r); err != nil {
 				return err
 			}
-			for _, operand := range file.Silent(batches, operands) {
-				judge.note("no certificates in %s", render.Visible(operand))
+			for _, b := range batches {
+				if len(b.Observations) == 0 {
+					judge.note("no certificates in %s", render.Visible(b.Target.Operand))
+				}
 			}
 			*code = r.ExitCode
 			return judge.finish(r)
@@ -70,15 +80,28 @@ Without an operand it reads standard input, which - names too.`,
 }
 
 // nothing is the error for a report that read nothing at all and was not
-// interrupted either.
-func nothing(r *report.Report) error {
+// interrupted either. Of several reasons, all but the first are noted.
+func nothing(j judge, r *report.Report) error {
 	if len(r.Certificates) > 0 || len(r.Gaps) == 0 || r.Outcome == report.OutcomeInterrupted {
 		return nil
 	}
-	g := r.Gaps[0]
-	message := g.Message
-	if len(r.Gaps) > 1 {
-		message = fmt.Sprintf("nothing could be read in %d places; the first: %s", len(r.Gaps), message)
+	for i, g := range r.Gaps {
+		const most = 20
+		if i == most {
+			j.note("and %d more places could not be read", len(r.Gaps)-most)
+			break
+		}
+		if i > 0 {
+			j.note("%s", render.Visible(located(g)))
+		}
 	}
-	return hinted{errors.New(message), g.Hint}
+	return hinted{errors.New(located(r.Gaps[0])), cmp.Or(r.Gaps[0].Hint, "akscert inspect --help says what can be read")}
+}
+
+// located is what a gap says, and where.
+func located(g report.Gap) string {
+	if strings.Contains(g.Message, g.Location) {
+		return g.Message
+	}
+	return g.Location + ": " + g.Message
 }

@@ -32,6 +32,20 @@ func (l *limits) flags(f *pflag.FlagSet) {
 	f.IntVar(&l.parallel, "parallel", 16, "look at this `MANY` places at once")
 }
 
+// bound checks the limits, and ends ctx when the run's time is up.
+func (l limits) bound(ctx context.Context) (context.Context, context.CancelFunc, error) {
+	switch {
+	case l.timeout <= 0:
+		return nil, nil, hinted{fmt.Errorf("invalid --timeout %s", l.timeout), "give a time above zero, as 30m"}
+	case l.connect <= 0:
+		return nil, nil, hinted{fmt.Errorf("invalid --connect-timeout %s", l.connect), "give a time above zero, as 10s"}
+	case l.parallel < 1 || l.parallel > 1000:
+		return nil, nil, hinted{fmt.Errorf("invalid --parallel %d", l.parallel), "give a number from 1 to 1000"}
+	}
+	ctx, cancel := context.WithTimeout(ctx, l.timeout)
+	return ctx, cancel, nil
+}
+
 // judging are the flags of every command that judges and prints.
 type judging struct {
 	warnAt, criticalAt, failOn, now string
@@ -81,7 +95,7 @@ func (j judging) read(s streams, now time.Time) (judge, error) {
 	}
 	asOf := now
 	if j.now != "" {
-		if asOf, err = time.Parse(time.RFC3339, j.now); err != nil {
+		if asOf, err = time.Parse(time.RFC3339, j.now); err != nil || asOf.UTC().Year() < 0 || asOf.UTC().Year() > 9999 {
 			return judge{}, hinted{fmt.Errorf("invalid --now %q", j.now), "give an instant as 2027-01-31T00:00:00Z"}
 		}
 	}
@@ -106,7 +120,7 @@ func (j judge) input(ctx context.Context, batches []collect.Batch) audit.Input {
 	}
 	if j.verbose {
 		for _, b := range batches {
-			fmt.Fprintf(j.s.err, "akscert: looked at %s of %s in %s\n", b.Source, render.Visible(b.Target.Name), b.Took.Round(time.Millisecond))
+			fmt.Fprintf(j.s.err, "akscert: looked at %s of %s in %s\n", b.Source, render.Visible(b.Target.Name+b.Target.Operand), b.Took.Round(time.Millisecond))
 		}
 	}
 	return in
@@ -129,7 +143,7 @@ func (j judge) finish(r *report.Report) error {
 		return fmt.Errorf("rendering the report: %w", err)
 	}
 	if _, err := j.s.out.Write(b.Bytes()); err != nil {
-		return fmt.Errorf("writing the report: %w", err)
+		return hinted{fmt.Errorf("writing the report: %w", err), "nothing of a partly written report can be trusted: make room and run it again"}
 	}
 	return nil
 }

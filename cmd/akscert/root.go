@@ -32,6 +32,10 @@ func run(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io.
 	root.SetErr(stderr)
 	if err := root.ExecuteContext(ctx); err != nil {
 		complain(stderr, err)
+		var by interrupted
+		if errors.As(context.Cause(ctx), &by) {
+			return by.code()
+		}
 		return report.ExitError
 	}
 	return code

@@ -4,7 +4,9 @@ package audit
 
 import (
 	"crypto/x509"
+	"net/url"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/akscert/akscert/internal/collect"
@@ -61,17 +63,18 @@ type auditor struct {
 	target   target.Target // the one being judged
 	gapsFrom int           // where its gaps begin in out
 	nodes    map[string]report.Node
-	remedies map[string]bool // ids already in out
-	rows     map[string]int  // ids of certificates, and where they are in out
+	leaf     report.Certificate // the target's serving certificate
+	remedies map[string]bool    // ids already in out
+	rows     map[string]int     // ids of certificates, and where they are in out
 }
 
 // cluster judges what every source brought from one target.
 func (a *auditor) cluster(batches []collect.Batch) {
 	t := batches[0].Target
-	a.target, a.gapsFrom = t, len(a.out.Gaps)
+	a.target, a.gapsFrom, a.leaf = t, len(a.out.Gaps), report.Certificate{}
 	c := report.Cluster{ID: t.ID, Name: t.Name, Context: t.Context, Sources: []report.SourceStatus{}, Credentials: []report.Credential{}}
 	if t.Cluster != nil {
-		c.Server = t.Cluster.Server
+		c.Server = address(t.Cluster.Server)
 	}
 	if t.ARM != nil {
 		fromARM(&c, *t.ARM)
@@ -102,9 +105,29 @@ func (a *auditor) cluster(batches []collect.Batch) {
 	if t.Cluster != nil && t.Cluster.InsecureSkipTLSVerify {
 		a.find(ruleInsecure, t.Cluster.File+"#clusters/"+t.Cluster.Name+" has insecure-skip-tls-verify: whoever answers at the server's address is believed")
 	}
-	if t.ID != "" { // inspect has no cluster
+	if t.Operand == "" { // inspect has no cluster
 		a.out.Clusters = append(a.out.Clusters, c)
 	}
+}
+
+// address is a server's URL without what could be a secret: user, password,
+// query and fragment.
+func address(server string) string {
+	if !strings.ContainsAny(server, "@?#") {
+		return server
+	}
+	u, err := url.Parse(server)
+	if err != nil {
+		return ""
+	}
+	u.User, u.RawQuery, u.Fragment, u.ForceQuery = nil, "", "", false
+	if u.Opaque != "" { // "admin:password@host" without a scheme parses as one
+		return ""
+	}
+	if at := strings.LastIndex(u.Path, "@"); at >= 0 {
+		return ""
+	}
+	return u.String()
 }
 
 func fromARM(c *report.Cluster, a target.ARM) {
@@ -151,7 +174,7 @@ func status(b collect.Batch) report.SourceStatus {
 
 // credential judges a bearer token's own expiry.
 func (a *auditor) credential(c report.Credential) {
-	if c.TokenExpiresAt != nil && c.TokenExpiresAt.Before(a.asOf) {
+	if c.TokenExpiresAt != nil && !c.TokenExpiresAt.After(a.asOf) {
 		a.find(ruleTokenExpired, "the bearer token of user "+c.User+" expired "+day(*c.TokenExpiresAt))
 	}
 }
@@ -180,6 +203,11 @@ func (a *auditor) join(g *report.Gap, node string) {
 	}
 	g.Nodes = append(g.Nodes, node)
 	g.Count = len(g.Nodes)
+}
+
+// findOn adds a finding about the serving certificate seen last.
+func (a *auditor) findOn(name, message string) {
+	a.add(rule(name), report.Finding{Message: message}, a.leaf)
 }
 
 // find adds a finding that is not about one certificate's row.

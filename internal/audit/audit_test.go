@@ -76,7 +76,11 @@ func judge(t *testing.T, in Input) *report.Report {
 }
 
 func batch(id string, source report.Source, seen ...collect.Observation) collect.Batch {
-	return collect.Batch{Target: target.Target{ID: id, Name: id}, Source: source, Observations: seen}
+	t := target.Target{ID: id, Name: id}
+	if id == "" {
+		t.Operand = "some file"
+	}
+	return collect.Batch{Target: t, Source: source, Observations: seen}
 }
 
 // lenient is c as if crypto/x509 had refused it.
@@ -246,6 +250,46 @@ func TestOneMissingFileIsOneGap(t *testing.T) {
 	}
 	if s := r.Clusters[0].Sources; s[0].Status != report.StatusFailed || s[1].Status != report.StatusFailed {
 		t.Errorf("sources %+v", s)
+	}
+}
+
+// A server can present hundreds of certificates that all claim to be each
+// other's issuer; that must not cost a signature check for each pair.
+func TestHostileChainIsBounded(t *testing.T) {
+	ca := issue(t, authority("x"), nil)
+	chain := []certs.Certificate{}
+	for range 300 {
+		c := issue(t, authority("x"), nil).Certificate
+		chain = append(chain, c)
+	}
+	if _, uncheckable := signs(chain, []certs.Certificate{ca.Certificate}); !uncheckable {
+		t.Error("300 namesakes were all checked")
+	}
+}
+
+func TestServerAddressHasNoSecret(t *testing.T) {
+	tests := map[string]string{
+		"https://api.example:6443":                      "https://api.example:6443",
+		"https://admin:hunter2@api.example/x?t=hunter2": "https://api.example/x",
+		"https://api.example#hunter2":                   "https://api.example",
+		"api.example:6443":                              "api.example:6443",
+		"admin:hunter2@api.example":                     "",
+		"admin:hun:ter2@api.example":                    "",
+		"/admin:hunter2@api.example":                    "",
+		"https://admin:hunter2@%zz":                     "",
+		"http://[::1":                                   "",
+	}
+	for in, want := range tests {
+		if got := address(in); got != want {
+			t.Errorf("address(%q) = %q, want %q", in, got, want)
+		}
+	}
+}
+
+func TestAdminsFetchAsAdmins(t *testing.T) {
+	admin := target.Target{Cluster: &target.Cluster{Name: "prod"}, User: &target.User{Name: "clusterAdmin_rg_prod", File: "a b"}}
+	if got, _ := getCredentials(admin); got != "az aks get-credentials --resource-group rg --name prod --admin --overwrite-existing --file 'a b'" {
+		t.Error(got)
 	}
 }
 

@@ -32,9 +32,12 @@ func (a *auditor) certificate(source report.Source, c collect.Certificate) {
 	row.State, row.WarnsAt, row.CriticalAt = j.State, j.WarnsAt, j.CriticalAt
 	row.LifetimeSeconds, row.SecondsLeft, row.LifetimeUsed = j.LifetimeSeconds, j.SecondsLeft, j.LifetimeUsed
 	a.out.Certificates = append(a.out.Certificates, row)
+	if row.Role == report.RoleAPIServer {
+		a.leaf = row
+	}
 
 	what := what(row)
-	if name, says := stateRule(row, j); name != "" {
+	if name, says := stateRule(row, j); name != "" && !(j.Inverted && row.State != report.StateExpired) {
 		f := report.Finding{Message: what + " " + says}
 		if name != ruleNotYetValid && name != ruleClockSkew {
 			f.By = row.NotAfter
@@ -48,7 +51,11 @@ func (a *auditor) certificate(source report.Source, c collect.Certificate) {
 		a.add(rule(ruleSelfSigned), report.Finding{Message: what + " is self-signed: the kubelet serves with it until serving rotation is on"}, row)
 	}
 	if row.Malformed != "" {
-		a.add(rule(ruleMalformed), report.Finding{Message: what + ": strict parsing refuses it: " + row.Malformed}, row)
+		refusal := "strict parsing refuses it: "
+		if c.Strict != nil {
+			refusal = "read in spite of "
+		}
+		a.add(rule(ruleMalformed), report.Finding{Message: what + ": " + refusal + row.Malformed}, row)
 	}
 }
 

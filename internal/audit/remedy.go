@@ -59,11 +59,15 @@ func remedyFor(do remedy, t target.Target, row report.Certificate) *report.Remed
 }
 
 func renew(t target.Target, row report.Certificate) *report.Remedy {
+	if t.Operand != "" {
+		return replace(row)
+	}
 	switch row.Role {
 	case report.RoleClient:
 		return refetch(t)
 	case report.RoleClusterCA, report.RoleAPIServer, report.RoleIntermediate:
 		name, ok := aksName(t)
+		refetched, _ := getCredentials(t)
 		if !ok {
 			return &report.Remedy{ID: "rotate/" + t.ID, Commands: []string{},
 				Summary: fmt.Sprintf("have the certificates of cluster %q rotated by whoever runs it, then fetch its kubeconfig again", t.Name),
@@ -77,23 +81,28 @@ func renew(t target.Target, row report.Certificate) *report.Remedy {
 				Impact: "looking costs nothing; rotating recreates every node, with up to 30 minutes of downtime", Docs: rotationDocs}
 		}
 		return &report.Remedy{ID: "rotate/" + t.ID, Summary: "rotate the cluster's certificates, then fetch its kubeconfig again",
-			Commands: []string{"az aks rotate-certs " + name, "az aks get-credentials " + name + " --overwrite-existing"},
+			Commands: []string{"az aks rotate-certs " + name, refetched},
 			Impact:   "recreates every node; up to 30 minutes of downtime; every kubeconfig in use has to be fetched again", Docs: rotationDocs}
 	}
 	if row.Node != "" && t.ARM != nil {
 		return renewNode(t, row)
 	}
-	return &report.Remedy{ID: "replace/" + row.Location, Commands: []string{}, Summary: fmt.Sprintf("have the certificate in %s issued again and replace it", row.Location),
-		Impact: "depends on who uses it"}
+	return replace(row)
+}
+
+func replace(row report.Certificate) *report.Remedy {
+	return &report.Remedy{ID: "replace/" + row.Location, Commands: []string{}, Impact: "depends on who uses it",
+		Summary: fmt.Sprintf("have the certificate in %s issued again and replace it", row.Location)}
 }
 
 // renewNode is what renews a node's own certificates: nodes of a new image
 // bootstrap anew; where there is no TLS bootstrapping, all are rotated by hand.
 func renewNode(t target.Target, row report.Certificate) *report.Remedy {
 	name, _ := aksName(t)
+	refetched, _ := getCredentials(t)
 	if row.Role == report.RoleNodeStaticClient {
 		return &report.Remedy{ID: "rotate/" + t.ID, Summary: "nodes without TLS bootstrapping never rotate: rotate the cluster's certificates by hand, then fetch its kubeconfig again",
-			Commands: []string{"az aks rotate-certs " + name, "az aks get-credentials " + name + " --overwrite-existing"},
+			Commands: []string{"az aks rotate-certs " + name, refetched},
 			Impact:   "recreates every node; up to 30 minutes of downtime; every kubeconfig in use has to be fetched again", Docs: rotationDocs}
 	}
 	return &report.Remedy{ID: "nodes/" + t.ID, Summary: "give the nodes a new image, which makes each bootstrap anew",
@@ -105,17 +114,28 @@ func renewNode(t target.Target, row report.Certificate) *report.Remedy {
 func refetch(t target.Target) *report.Remedy {
 	r := report.Remedy{ID: "kubeconfig/" + t.ID, Commands: []string{}, Docs: rotationDocs,
 		Summary: "fetch the kubeconfig again", Impact: "none on the cluster: it only rewrites the kubeconfig"}
-	if name, ok := aksName(t); ok {
-		command := "az aks get-credentials " + name + " --overwrite-existing"
-		if t.ARM == nil && t.User != nil && t.User.File != "" {
-			command += " --file " + quote(t.User.File)
-		}
+	if command, ok := getCredentials(t); ok {
 		r.Commands = []string{command}
 		return &r
 	}
 	r.Docs = ""
 	r.Summary = fmt.Sprintf("fetch the kubeconfig of %q again from whoever issues it", t.Name)
 	return &r
+}
+
+// getCredentials is the command that fetches t's kubeconfig again, into the
+// file it is in now.
+func getCredentials(t target.Target) (command string, ok bool) {
+	name, ok := aksName(t)
+	command = "az aks get-credentials " + name
+	if t.User != nil && strings.HasPrefix(t.User.Name, "clusterAdmin_") {
+		command += " --admin"
+	}
+	command += " --overwrite-existing"
+	if t.ARM == nil && t.User != nil && t.User.File != "" {
+		command += " --file " + quote(t.User.File)
+	}
+	return command, ok
 }
 
 // aksName is the cluster as az wants it named. az writes a kubeconfig with the

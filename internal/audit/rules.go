@@ -45,7 +45,7 @@ func Rules() []Rule {
 		{ruleTokenExpired, report.SeverityWarning, "the bearer token in the kubeconfig has expired", refetchKubeconfig},
 		{ruleDue, report.SeverityDue, "the certificate is past the warning point, renews itself and is still inside its renewal window", nothingToDo},
 		{ruleSelfSigned, report.SeverityInfo, "the serving certificate is self-signed: only a client that pins it can verify it", nothingToDo},
-		{ruleMalformed, report.SeverityInfo, "crypto/x509, and so every client written in Go, refuses to parse the certificate; its dates were read leniently", nothingToDo},
+		{ruleMalformed, report.SeverityInfo, "crypto/x509, and so every client written in Go, refuses the certificate or what it is wrapped in; it was read leniently", nothingToDo},
 	}
 }
 

@@ -5,6 +5,7 @@ import (
 	"crypto/x509"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -22,28 +23,28 @@ func (a *auditor) trust(h collect.Handshake) {
 	}
 	leaf := h.Presented[0]
 	if leaf.SelfSigned != nil && *leaf.SelfSigned {
-		a.find(ruleSelfSigned, fmt.Sprintf("%s presents a self-signed certificate (%s)", h.Location, leaf.Subject))
+		a.findOn(ruleSelfSigned, fmt.Sprintf("%s presents a self-signed certificate (%s)", h.Location, leaf.Subject))
 	}
 	if h.Insecure {
 		return // the kubeconfig asks for no verification, which is a finding of its own
 	}
 	if err := covers(leaf, h.ServerName); err != nil {
-		a.find(ruleNameMismatch, fmt.Sprintf("%s presents a certificate for %s, not for %s", h.Location, names(leaf), h.ServerName))
+		a.findOn(ruleNameMismatch, fmt.Sprintf("%s presents a certificate for %s, not for %s", h.Location, names(leaf), h.ServerName))
 	}
 	switch {
 	case h.CAUnread: // a gap already says so
 	case len(h.CA) == 0:
 		if err := systemTrusts(h.Presented, a.in.SystemRoots); err != nil {
-			a.find(ruleCAMismatch, fmt.Sprintf("%s: the kubeconfig names no CA, and the system's roots do not verify the chain issued by %q: %s", h.Location, leaf.Issuer, err))
+			a.findOn(ruleCAMismatch, fmt.Sprintf("%s: the kubeconfig names no CA, and the system's roots do not verify the chain issued by %q: %s", h.Location, leaf.Issuer, err))
 		}
 	default:
 		why, uncheckable := mismatch(h.Presented, h.CA, a.asOf)
 		if uncheckable {
 			a.gap(report.SourceAPIServer, collect.Gap{Location: h.Location, Reason: report.ReasonUnsupported,
-				Message: "whether the kubeconfig's CA signed the chain could not be checked: unsupported signature algorithm",
+				Message: "whether the kubeconfig's CA signed the chain could not be checked: an unsupported signature algorithm, or too many certificates",
 				Hint:    "openssl verify -CAfile CA CHAIN"})
 		} else if why != "" {
-			a.find(ruleCAMismatch, h.Location+": "+why)
+			a.findOn(ruleCAMismatch, h.Location+": "+why)
 		}
 	}
 }
@@ -77,34 +78,40 @@ func mismatch(presented, cas []certs.Certificate, at time.Time) (why string, unc
 	return fmt.Sprintf("issued by %q, but the kubeconfig trusts %s", leaf.Issuer, few(trusted)), false
 }
 
+// maxChecks bounds how many signatures are checked for one chain: a hostile
+// server can present hundreds of certificates that all claim to be each other's
+// issuer. crypto/x509 has the same bound.
+const maxChecks = 100
+
 // signs follows signatures, and nothing else, from the leaf to one of cas.
 func signs(presented, cas []certs.Certificate) (ok, uncheckable bool) {
-	current, rest := presented[0], presented[1:]
-	for range len(presented) {
+	current, rest := presented[0], slices.Clone(presented[1:])
+	checks := 0
+	signed := func(c, by certs.Certificate) bool {
+		if c.Issuer != by.Subject {
+			return false
+		}
+		if checks++; checks > maxChecks {
+			uncheckable = true
+			return false
+		}
+		err := c.SignedBy(by)
+		uncheckable = uncheckable || errors.Is(err, certs.ErrUncheckable)
+		return err == nil
+	}
+	for {
 		for _, ca := range cas {
-			if current.DER != nil && bytes.Equal(current.DER, ca.DER) {
+			if current.DER != nil && bytes.Equal(current.DER, ca.DER) || signed(current, ca) {
 				return true, false
 			}
-			switch err := current.SignedBy(ca); {
-			case err == nil:
-				return true, false
-			case errors.Is(err, certs.ErrUncheckable) && current.Issuer == ca.Subject:
-				uncheckable = true
-			}
 		}
-		next := -1
-		for i, c := range rest {
-			if c.Subject == current.Issuer && current.SignedBy(c) == nil {
-				next = i
-				break
-			}
-		}
+		next := slices.IndexFunc(rest, func(c certs.Certificate) bool { return signed(current, c) })
 		if next < 0 {
-			break
+			return false, uncheckable
 		}
 		current = rest[next]
+		rest = slices.Delete(rest, next, next+1)
 	}
-	return false, uncheckable
 }
 
 var errNotStrict = errors.New("a certificate that crypto/x509 refuses to parse")

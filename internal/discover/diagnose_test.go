@@ -29,7 +29,7 @@ func FuzzBroken(f *testing.F) {
 			t.Fatal(err)
 		}
 		for _, scope := range []Scope{{Kubeconfig: file, All: true}} {
-			targets, gaps, err := Kubeconfig(scope)
+			targets, gaps, err := Kubeconfig(t.Context(), scope)
 			if err != nil && strings.Contains(err.Error(), token) && !strings.Contains(content, "kind") && !strings.Contains(content, "name") {
 				t.Errorf("the error has the token: %v", err)
 			}
@@ -63,7 +63,7 @@ func TestDiagnose(t *testing.T) {
 			if err := os.WriteFile(file, []byte(test.content), 0o600); err != nil {
 				t.Fatal(err)
 			}
-			_, _, err := Kubeconfig(Scope{Kubeconfig: file})
+			_, _, err := Kubeconfig(t.Context(), Scope{Kubeconfig: file})
 			if err == nil || !strings.HasSuffix(err.Error(), test.want) {
 				t.Errorf("%v, want %s", err, test.want)
 			}

@@ -3,6 +3,7 @@
 package discover
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -36,15 +37,19 @@ type Scope struct {
 
 // Kubeconfig loads kubeconfigs exactly as kubectl does and returns a target for
 // each context in scope, and a gap for each file that is broken while others
-// are not.
-func Kubeconfig(s Scope) ([]target.Target, []report.Gap, error) {
+// are not. It gives up on a file that does not end when ctx does.
+func Kubeconfig(ctx context.Context, s Scope) ([]target.Target, []report.Gap, error) {
 	rules := clientcmd.NewDefaultClientConfigLoadingRules()
 	rules.ExplicitPath = s.Kubeconfig
 	// kubectl would first move a pre-1.0 file to its new place. An audit only reads.
 	rules.MigrationRules = nil
-	config, err := rules.Load()
+	config, err := load(ctx, rules)
 	var gaps []report.Gap
 	if err != nil {
+		var known *Error
+		if errors.As(err, &known) {
+			return nil, nil, known
+		}
 		gaps = broken(rules, err)
 		// Only with several files can the others still be of use.
 		if config == nil || len(config.Contexts) == 0 || rules.ExplicitPath != "" {
@@ -59,6 +64,10 @@ func Kubeconfig(s Scope) ([]target.Target, []report.Gap, error) {
 	}
 	names, err := scope(s, config)
 	if err != nil {
+		var unknown *Error
+		if errors.As(err, &unknown) && len(gaps) > 0 { // it may well stand in the one that is broken
+			unknown.Message += "; " + gaps[0].Message
+		}
 		return nil, nil, err
 	}
 	targets := make([]target.Target, 0, len(names))
@@ -66,6 +75,41 @@ func Kubeconfig(s Scope) ([]target.Target, []report.Gap, error) {
 		targets = append(targets, fromContext(name, config))
 	}
 	return targets, gaps, nil
+}
+
+// maxKubeconfig bounds a kubeconfig: clientcmd reads and decodes all of it.
+const maxKubeconfig = 32 << 20
+
+// load is rules.Load, bounded by ctx and in size.
+func load(ctx context.Context, rules *clientcmd.ClientConfigLoadingRules) (*api.Config, error) {
+	for _, file := range files(rules) {
+		if info, err := os.Stat(file); err == nil && info.Size() > maxKubeconfig {
+			return nil, &Error{fmt.Sprintf("kubeconfig %q is larger than %d MiB", file, maxKubeconfig>>20), "name the kubeconfig with --kubeconfig"}
+		}
+	}
+	type result struct {
+		config *api.Config
+		err    error
+	}
+	done := make(chan result, 1)
+	go func() {
+		config, err := rules.Load()
+		done <- result{config, err}
+	}()
+	select {
+	case r := <-done:
+		return r.config, r.err
+	case <-ctx.Done(): // a named pipe that nobody writes to
+		return nil, &Error{"reading the kubeconfig took longer than the run may", "give it more time with --timeout, or name another with --kubeconfig"}
+	}
+}
+
+// files are the ones that rules read.
+func files(rules *clientcmd.ClientConfigLoadingRules) []string {
+	if rules.ExplicitPath != "" {
+		return []string{rules.ExplicitPath}
+	}
+	return rules.Precedence
 }
 
 func none(rules *clientcmd.ClientConfigLoadingRules) error {
@@ -118,6 +162,9 @@ func list(names []string) string {
 func fromContext(name string, config *api.Config) target.Target {
 	c := config.Contexts[name]
 	t := target.Target{ID: name, Name: name, Context: name}
+	if name == "" { // clientcmd allows it, and an id may not be empty
+		t.ID, t.Name = "(unnamed)", "(unnamed)"
+	}
 	if entry, ok := config.Clusters[c.Cluster]; ok {
 		t.Cluster = &target.Cluster{Name: c.Cluster, File: entry.LocationOfOrigin, Server: entry.Server, TLSServerName: entry.TLSServerName,
 			ProxyURL: entry.ProxyURL, InsecureSkipTLSVerify: entry.InsecureSkipTLSVerify,
@@ -160,12 +207,8 @@ func inCluster() (target.Target, bool) {
 // clientcmd returns is never printed: for two users of one name it quotes both,
 // tokens and keys included.
 func broken(rules *clientcmd.ClientConfigLoadingRules, loading error) []report.Gap {
-	files := rules.Precedence
-	if rules.ExplicitPath != "" {
-		files = []string{rules.ExplicitPath}
-	}
 	var gaps []report.Gap
-	for _, file := range files {
+	for _, file := range files(rules) {
 		_, err := clientcmd.LoadFromFile(file)
 		if err == nil || file == "" || errors.Is(err, fs.ErrNotExist) && rules.ExplicitPath == "" {
 			continue
@@ -174,7 +217,7 @@ func broken(rules *clientcmd.ClientConfigLoadingRules, loading error) []report.G
 	}
 	if len(gaps) == 0 { // it loads now, or its relative paths cannot be resolved
 		gaps = append(gaps, report.Gap{Source: report.SourceKubeconfig, Count: 1, Reason: report.ReasonMalformed,
-			Message: fmt.Sprintf("loading kubeconfig %s failed (%T)", strings.Join(files, ", "), loading), Hint: "kubectl config view", Retryable: true})
+			Message: fmt.Sprintf("loading kubeconfig %s failed (%T)", strings.Join(files(rules), ", "), loading), Hint: "kubectl config view", Retryable: true})
 	}
 	return gaps
 }
@@ -185,7 +228,7 @@ func unloadable(file string, err error) report.Gap {
 	var path *fs.PathError
 	switch {
 	case errors.Is(err, fs.ErrNotExist):
-		g.Reason, g.Hint = report.ReasonNotFound, "name another with --kubeconfig, or fetch one with az aks get-credentials --file "+file
+		g.Reason, g.Hint = report.ReasonNotFound, "name another with --kubeconfig, or fetch one with az aks get-credentials --file FILE"
 		g.Message = fmt.Sprintf("reading kubeconfig %q: no such file", file)
 	case errors.Is(err, fs.ErrPermission):
 		g.Reason, g.Hint = report.ReasonForbidden, "run as a user who may read it"

@@ -79,7 +79,7 @@ func kinds(c report.Credential, asOf time.Time) string {
 	s := Visible(strings.Join(c.Kinds, " and "))
 	if c.TokenExpiresAt != nil {
 		verb := "expires "
-		if c.TokenExpiresAt.Before(asOf) {
+		if !c.TokenExpiresAt.After(asOf) {
 			verb = "expired "
 		}
 		s += ", whose token " + verb + date(c.TokenExpiresAt)

@@ -4,6 +4,9 @@ package target
 
 // Target is one cluster. Any part may be absent.
 type Target struct {
+	// Operand is what inspect was given; such a target is no cluster.
+	Operand string
+
 	// ID is the lower-cased ARM id where known, else the context name.
 	ID string
 	// Name is what a person calls the cluster.

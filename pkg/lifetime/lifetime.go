@@ -122,7 +122,12 @@ func state(v Validity, j Judgement, at int64, renews bool) (s report.State, skew
 // It cannot overflow: the longest life is 3.2e11 seconds, times 1e6.
 func share(notBefore, life, ppm int64) int64 { return notBefore + life*ppm/1_000_000 }
 
+// instant is sec as a time. What lies before year 0 or after 9999, which JSON
+// cannot carry (RFC 3339), is drawn to the edge: every certificate is past it,
+// or short of it, all the same.
 func instant(sec int64) *time.Time {
+	const first, last = -62167219200, 253402300799 // 0000-01-01T00:00:00Z and 9999-12-31T23:59:59Z
+	sec = min(max(sec, first), last)
 	t := time.Unix(sec, 0).UTC()
 	return &t
 }

@@ -65,7 +65,7 @@ const (
 	OutcomeOK          Outcome = "ok"          // nothing at or above failOn, nothing missing
 	OutcomeFindings    Outcome = "findings"    // something at or above failOn
 	OutcomeIncomplete  Outcome = "incomplete"  // nothing that fails, but part could not be examined
-	OutcomeInterrupted Outcome = "interrupted" // a signal or the run's timeout ended it early
+	OutcomeInterrupted Outcome = "interrupted" // a signal ended it early
 )
 
 // The exit codes, which are API: one meaning each, the same for every format.
@@ -289,7 +289,7 @@ type Certificate struct {
 
 // Finding is something that gates and sorts.
 type Finding struct {
-	Rule        string   `json:"rule"` // stable name; see akscert explain
+	Rule        string   `json:"rule"` // stable name; README lists them
 	Severity    Severity `json:"severity"`
 	Cluster     string   `json:"cluster,omitempty"`
 	Certificate string   `json:"certificate,omitempty"` // Certificate.ID

@@ -11,7 +11,6 @@ import (
 	"net"
 	"os"
 	"path/filepath"
-	"slices"
 	"strconv"
 	"strings"
 
@@ -25,11 +24,10 @@ import (
 // maxFiles bounds how many files of one folder are read.
 const maxFiles = 100_000
 
-// Collector looks at one operand of inspect: a file, a folder, "-" for standard
+// Collector looks at a target's operand: a file, a folder, "-" for standard
 // input, or a live endpoint as HOST:PORT or https://HOST[:PORT].
 type Collector struct {
-	Operand string
-	Stdin   io.Reader
+	Stdin io.Reader
 	// Endpoints shakes hands with live endpoints.
 	Endpoints apiserver.Collector
 }
@@ -37,26 +35,26 @@ type Collector struct {
 // Source is report.SourceFile.
 func (Collector) Source() report.Source { return report.SourceFile }
 
-// Collect ignores the target: an operand belongs to no cluster.
-func (c Collector) Collect(ctx context.Context, _ target.Target) []collect.Observation {
-	if c.Operand == "-" {
+// Collect brings the certificates of t.Operand.
+func (c Collector) Collect(ctx context.Context, t target.Target) []collect.Observation {
+	if t.Operand == "-" {
 		data, err := collect.ReadInput(ctx, c.Stdin)
 		if err != nil {
 			return gap(ctx, err, "-")
 		}
 		return contents(ctx, "stdin", "", data)
 	}
-	info, err := os.Stat(c.Operand)
+	info, err := os.Stat(t.Operand)
 	switch {
 	case err == nil && info.IsDir():
-		return folder(ctx, c.Operand)
+		return folder(ctx, t.Operand)
 	case err == nil:
-		return one(ctx, c.Operand)
+		return one(ctx, t.Operand)
 	}
-	if address, ok := endpoint(c.Operand); ok {
+	if address, ok := endpoint(t.Operand); ok {
 		return c.live(ctx, address)
 	}
-	return gap(ctx, err, c.Operand)
+	return gap(ctx, err, t.Operand)
 }
 
 // live shakes hands with a server and reports what it presents. Any server may
@@ -169,15 +167,4 @@ func gap(ctx context.Context, err error, path string) []collect.Observation {
 		g.Reason, g.Hint = report.ReasonForbidden, "run as a user who may read it"
 	}
 	return []collect.Observation{{Gap: g}}
-}
-
-// Silent says which operands brought nothing at all: no row and no gap.
-func Silent(batches []collect.Batch, operands []string) []string {
-	var silent []string
-	for i, b := range batches {
-		if len(b.Observations) == 0 && !slices.Contains(silent, operands[i]) {
-			silent = append(silent, operands[i])
-		}
-	}
-	return silent
 }

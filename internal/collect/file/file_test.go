@@ -52,6 +52,7 @@ func TestContents(t *testing.T) {
 			"cluster-ca F#clusters/c\nclient F#users/u\n"},
 		{"a kubeconfig with two users of one name", "kind: Config\nusers:\n- name: u\n  user: {client-certificate-data: " + data + "}\n- name: u\n  user: {client-certificate-data: " + data + "}\n",
 			"client F#users/u\nclient F#users/u\n"},
+		{"data wins over a file", "kind: Config\nclusters:\n- name: c\n  cluster: {certificate-authority: gone.pem, certificate-authority-data: " + data + "}\n", "cluster-ca F#clusters/c\n"},
 		{"a relative path that leads nowhere", "kind: Config\nclusters:\n- name: c\n  cluster: {certificate-authority: gone.pem}\n", "not-found F#clusters/c\n"},
 		{"a Secret", "kind: Secret\nmetadata: {name: s, namespace: n}\ndata: {tls.crt: " + data + ", password: aHVudGVyMg==}\n", "other F#Secret/n/s/tls.crt\n"},
 		{"a Secret as kubectl -o json prints it", `{"kind":"Secret","metadata":{"name":"s","namespace":"n"},"data":{"tls.crt":"` + data + `"}}`, "other F#Secret/n/s/tls.crt\n"},
@@ -95,7 +96,7 @@ func TestOperands(t *testing.T) {
 	if err := os.Symlink(".", filepath.Join(dir, "loop")); err != nil {
 		t.Fatal(err)
 	}
-	got := strings.ReplaceAll(lines(Collector{Operand: dir}.Collect(t.Context(), target.Target{})), dir, "D")
+	got := strings.ReplaceAll(lines(Collector{}.Collect(t.Context(), target.Target{Operand: dir})), dir, "D")
 	want := "other D/a.pem\nforbidden D/denied.pem\nother D/link.pem\nnot-found D/nowhere.pem\n"
 	if os.Getuid() == 0 { // root may read everything
 		want = strings.Replace(want, "forbidden", "other", 1)
@@ -116,7 +117,7 @@ func TestPipe(t *testing.T) {
 	}
 	ctx, cancel := context.WithTimeout(t.Context(), 100*time.Millisecond)
 	defer cancel()
-	if got := lines((Collector{Operand: pipe}).Collect(ctx, target.Target{})); got != string(report.ReasonTimeout)+" "+pipe+"\n" {
+	if got := lines(Collector{}.Collect(ctx, target.Target{Operand: pipe})); got != string(report.ReasonTimeout)+" "+pipe+"\n" {
 		t.Errorf("got %s", got)
 	}
 	// Let the reader that is still waiting go.

@@ -85,6 +85,9 @@ func (w *walk) object(n *yaml.Node, path []string, depth int) {
 			inner.prefix, path = []string{kind, text(field(n, "metadata"), "namespace"), name}, nil
 		}
 		for i := 0; i+1 < len(n.Content); i += 2 {
+			if text(n, n.Content[i].Value+"-data") != "" {
+				continue // in a kubeconfig, data wins over a file
+			}
 			inner.object(n.Content[i+1], append(path[:len(path):len(path)], n.Content[i].Value), depth+1)
 		}
 		w.seen = inner.seen
