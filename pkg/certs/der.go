@@ -117,6 +117,7 @@ func (r *reader) sequences(data []byte, at place) (found bool, seen kind, rest [
 		if !ok {
 			return found, seen, data
 		}
+		before := r.problems
 		k := classify(e)
 		seen = max(seen, k)
 		switch k {
@@ -138,14 +139,14 @@ func (r *reader) sequences(data []byte, at place) (found bool, seen kind, rest [
 				r.trailing()
 			}
 		}
-		data = after
-		if e.truncated {
-			// A damaged length takes in all that follows; PEM can be told
-			// from it still.
+		if e.truncated || r.problems > before {
+			// What is cut off takes in what follows; PEM can still be told
+			// from it.
 			if i := bytes.Index(e.full, []byte("-----BEGIN ")); i >= 0 {
-				data = e.full[i:]
+				return found, seen, data[i:]
 			}
 		}
+		data = after
 	}
 	return found, seen, data
 }
