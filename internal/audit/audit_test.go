@@ -277,7 +277,7 @@ func TestServerAddressHasNoSecret(t *testing.T) {
 		"admin:hun:ter2@api.example":                    "",
 		"/admin:hunter2@api.example":                    "",
 		"https://admin:hunter2@%zz":                     "",
-		"http://[::1":                                   "",
+		"http://[::1":                                   "http://[::1",
 	}
 	for in, want := range tests {
 		if got := address(in); got != want {
