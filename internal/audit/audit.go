@@ -188,7 +188,7 @@ func (a *auditor) gap(source report.Source, g collect.Gap) {
 			a.join(&a.out.Gaps[a.gapsFrom+i], g.Node)
 			return
 		}
-		if g.Location != "" && have.Location == g.Location && have.Message == g.Message && have.Node == g.Node && have.Source != source {
+		if (g.Location != "" || g.Reason == report.ReasonNotRunning) && have.Location == g.Location && have.Message == g.Message && have.Node == g.Node && have.Source != source {
 			return
 		}
 	}

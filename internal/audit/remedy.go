@@ -2,7 +2,6 @@ package audit
 
 import (
 	"fmt"
-	"regexp"
 	"strings"
 
 	"github.com/akscert/akscert/internal/target"
@@ -40,7 +39,7 @@ func remedyFor(do remedy, t target.Target, row report.Certificate) *report.Remed
 		return &report.Remedy{ID: "server-name/" + t.ID,
 			Summary: "call the API server by a name its certificate covers",
 			Commands: []string{fmt.Sprintf("kubectl config --kubeconfig %s set-cluster %s --tls-server-name=NAME_IN_THE_CERTIFICATE",
-				quote(t.Cluster.File), quote(t.Cluster.Name))},
+				target.Quote(t.Cluster.File), target.Quote(t.Cluster.Name))},
 			Impact: "none on the cluster: it only rewrites the kubeconfig", Docs: rotationDocs}
 	case verifyServer:
 		if t.Cluster == nil {
@@ -49,7 +48,7 @@ func remedyFor(do remedy, t target.Target, row report.Certificate) *report.Remed
 		return &report.Remedy{ID: "verify-server/" + t.ID,
 			Summary: "let the kubeconfig verify the API server again",
 			Commands: []string{fmt.Sprintf("kubectl config --kubeconfig %s set-cluster %s --insecure-skip-tls-verify=false --embed-certs --certificate-authority=CA_FILE",
-				quote(t.Cluster.File), quote(t.Cluster.Name))},
+				target.Quote(t.Cluster.File), target.Quote(t.Cluster.Name))},
 			Impact: "none on the cluster; clients refuse the API server if the CA is not its issuer"}
 	case checkClock:
 		return &report.Remedy{ID: "clock", Summary: "compare the clocks of this machine and of the issuer; wait, or have the certificate issued again",
@@ -106,8 +105,8 @@ func renewNode(t target.Target, row report.Certificate) *report.Remedy {
 			Impact:   "recreates every node; up to 30 minutes of downtime; every kubeconfig in use has to be fetched again", Docs: rotationDocs}
 	}
 	return &report.Remedy{ID: "nodes/" + t.ID, Summary: "give the nodes a new image, which makes each bootstrap anew",
-		Commands: []string{"az aks nodepool list --cluster-name " + quote(t.ARM.Name) + " --resource-group " + quote(t.ARM.ResourceGroup) + " -o table",
-			"az aks nodepool upgrade --cluster-name " + quote(t.ARM.Name) + " --resource-group " + quote(t.ARM.ResourceGroup) + " --name POOL --node-image-only"},
+		Commands: []string{"az aks nodepool list --cluster-name " + target.Quote(t.ARM.Name) + " --resource-group " + target.Quote(t.ARM.ResourceGroup) + " -o table",
+			"az aks nodepool upgrade --cluster-name " + target.Quote(t.ARM.Name) + " --resource-group " + target.Quote(t.ARM.ResourceGroup) + " --name POOL --node-image-only"},
 		Impact: "recreates the pool's nodes one after the other; pods move", Docs: rotationDocs}
 }
 
@@ -133,7 +132,7 @@ func getCredentials(t target.Target) (command string, ok bool) {
 	}
 	command += " --overwrite-existing"
 	if t.ARM == nil && t.User != nil && t.User.File != "" {
-		command += " --file " + quote(t.User.File)
+		command += " --file " + target.Quote(t.User.File)
 	}
 	return command, ok
 }
@@ -143,7 +142,7 @@ func getCredentials(t target.Target) (command string, ok bool) {
 // user; both may contain underscores, so the entry's name decides the split.
 func aksName(t target.Target) (args string, ok bool) {
 	if t.ARM != nil {
-		return "--resource-group " + quote(t.ARM.ResourceGroup) + " --name " + quote(t.ARM.Name), true
+		return "--resource-group " + target.Quote(t.ARM.ResourceGroup) + " --name " + target.Quote(t.ARM.Name), true
 	}
 	if t.Cluster == nil || t.User == nil {
 		return "", false
@@ -154,19 +153,8 @@ func aksName(t target.Target) (args string, ok bool) {
 			continue
 		}
 		if group, found = strings.CutSuffix(group, "_"+t.Cluster.Name); found && group != "" {
-			return "--resource-group " + quote(group) + " --name " + quote(t.Cluster.Name), true
+			return "--resource-group " + target.Quote(group) + " --name " + target.Quote(t.Cluster.Name), true
 		}
 	}
 	return "", false
-}
-
-var plain = regexp.MustCompile(`^[A-Za-z0-9_./:@%+,=~-]+$`)
-
-// quote makes s one word for a POSIX shell. Names come from outside, and a
-// remedy is made to be pasted.
-func quote(s string) string {
-	if plain.MatchString(s) && !strings.HasPrefix(s, "-") {
-		return s
-	}
-	return "'" + strings.ReplaceAll(s, "'", `'\''`) + "'"
 }

@@ -1,6 +1,9 @@
 package target
 
-import "time"
+import (
+	"strings"
+	"time"
+)
 
 // ARM is a cluster's managed-cluster resource, as discovery read it, once.
 // Fields that ARM left out are zero or nil.
@@ -27,7 +30,7 @@ type ARM struct {
 }
 
 // Stopped reports whether the cluster is known to be stopped.
-func (a ARM) Stopped() bool { return a.PowerState == "Stopped" }
+func (a ARM) Stopped() bool { return strings.EqualFold(a.PowerState, "Stopped") }
 
 // Pool is an agent pool.
 type Pool struct {
@@ -40,6 +43,9 @@ type Pool struct {
 	NodeImageVersion  string
 	Count             int
 }
+
+// Stopped reports whether the pool is known to be stopped.
+func (p Pool) Stopped() bool { return strings.EqualFold(p.PowerState, "Stopped") }
 
 // Machine is one node's virtual machine.
 type Machine struct {
