@@ -1,0 +1,37 @@
+package demo
+
+import (
+	"math"
+	"sync"
+	"time"
+)
+
+// bucket is a token bucket: burst at once, then rate a second. The zero value
+// refuses nothing.
+type bucket struct {
+	burst, rate float64
+
+	mu   sync.Mutex
+	used float64
+	at   time.Time
+}
+
+// Azure's: https://learn.microsoft.com/azure/azure-resource-manager/management/request-limits-and-throttling
+// and https://learn.microsoft.com/troubleshoot/azure/virtual-machines/windows/troubleshooting-throttling-errors
+func (b *bucket) fill(burst, perMinute float64) { b.burst, b.rate = burst, perMinute/60 }
+
+// take takes one token, or says how long to wait for it.
+func (b *bucket) take(now time.Time) (wait time.Duration, ok bool) {
+	if b.burst == 0 {
+		return 0, true
+	}
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.used = math.Max(0, b.used-now.Sub(b.at).Seconds()*b.rate)
+	b.at = now
+	if b.used+1 > b.burst {
+		return time.Duration((b.used + 1 - b.burst) / b.rate * float64(time.Second)), false
+	}
+	b.used++
+	return 0, true
+}

@@ -1,0 +1,246 @@
+// Package demo is a sample Azure estate on loopback: a token endpoint, Azure
+// Resource Manager, API servers, and nodes, which are directories that posted
+// scripts are really executed in. It shows the audit to a newcomer, and gives
+// tests something to talk to.
+//
+// What is in the estate is the table in estate.go. All else answers for it the
+// way Azure does, as recorded in testdata.
+package demo
+
+import (
+	"context"
+	"crypto/rand"
+	"crypto/tls"
+	"crypto/x509/pkix"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"net"
+	"net/http"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"runtime"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"time"
+)
+
+// Options are how an estate differs from the usual one.
+type Options struct {
+	Now            time.Time     // all certificates are dated from here
+	AllowedScripts []string      // the scripts that nodes execute; others are refused …
+	AllowAnyScript bool          // … unless this
+	Limits         bool          // Azure's token buckets: 429 with Retry-After
+	Latency        time.Duration // how long a run-command takes at least; Azure's some 20 s
+	Nodes          int           // so many nodes in one more, healthy cluster, "many"
+	Dir            string        // where to make the estate's own temporary directory; empty: the system's
+
+	// WindowsAnswer is what the script writes to stdout on a Windows node whose
+	// C: is dir. Nil: nothing.
+	WindowsAnswer func(dir string) string
+
+	// Log is told of every script that runs and every request that is refused.
+	Log func(format string, args ...any)
+}
+
+// Cluster is what can be asked for.
+type Cluster struct {
+	Name, ResourceGroup string
+	What                string // what is special about it, in a line
+	Nodes               int
+	Stuck               bool // only a deadline ends an audit of it
+}
+
+// Estate is a running estate.
+type Estate struct {
+	options  Options
+	clusters []*cluster
+	byID     map[string]*machine // by the lower-case path of their resource
+	dir      string
+	secret   string
+	signing  []byte // of access tokens
+	address  string // https://127.0.0.1:port
+	caFile   string
+
+	ctx           context.Context
+	stop          context.CancelFunc
+	servers       []*http.Server
+	serving       sync.WaitGroup
+	slots         chan struct{} // scripts that run at once
+	scripts       sync.Mutex    // their files
+	scriptTimeout time.Duration
+
+	operations operations
+	reads      bucket
+	writes     bucket
+	runs       bucket
+	throttled  atomic.Int64
+}
+
+// Start makes an estate and serves it until Close. Ending ctx ends the scripts.
+func Start(ctx context.Context, o Options) (*Estate, error) {
+	if _, err := exec.LookPath(shell); err != nil {
+		return nil, fmt.Errorf("starting the sample estate: its nodes run scripts with %s: %w", shell, err)
+	}
+	if o.Log == nil {
+		o.Log = func(string, ...any) {}
+	}
+	if _, err := exec.LookPath("openssl"); err != nil {
+		o.Log("there is no openssl here, so the sample's nodes cannot read their certificates")
+	}
+	dir, err := os.MkdirTemp(o.Dir, "akscert-demo-")
+	if err != nil {
+		return nil, fmt.Errorf("starting the sample estate: %w", err)
+	}
+	e := &Estate{options: o, dir: dir, byID: map[string]*machine{}, slots: make(chan struct{}, 4*runtime.GOMAXPROCS(0)), scriptTimeout: scriptTimeout}
+	e.ctx, e.stop = context.WithCancel(ctx)
+	if err := e.build(); err != nil {
+		return nil, errors.Join(fmt.Errorf("starting the sample estate: %w", err), e.Close())
+	}
+	return e, nil
+}
+
+// build makes the nodes and starts the listeners.
+func (e *Estate) build() error {
+	random := make([]byte, 64)
+	if _, err := rand.Read(random); err != nil {
+		return err
+	}
+	e.secret, e.signing = hex.EncodeToString(random[:24]), random[24:]
+	if e.options.Limits {
+		e.reads.fill(250, 25*60)
+		e.writes.fill(200, 10*60)
+		e.runs.fill(1500, 500)
+	}
+	table := estate()
+	if e.options.Nodes > 0 {
+		table = append(table, many(e.options.Nodes))
+	}
+	for i := range table {
+		c := &table[i]
+		c.index = i
+		e.clusters = append(e.clusters, c)
+		if err := e.addCluster(c); err != nil {
+			return fmt.Errorf("making cluster %q: %w", c.name, err)
+		}
+	}
+	return e.serveARM()
+}
+
+// addCluster makes what stands behind a row of the table.
+func (e *Estate) addCluster(c *cluster) (err error) {
+	if c.pki, err = newAuthority(e.options.Now, "ca", c.ca); err != nil {
+		return err
+	}
+	token := make([]byte, 16)
+	if _, err := rand.Read(token); err != nil {
+		return err
+	}
+	c.token = hex.EncodeToString(token)
+	for p := range c.pools {
+		for n, made := range c.pools[p].nodes {
+			m := &machine{node: made, cluster: c, pool: &c.pools[p], number: n}
+			m.setName()
+			m.dir = filepath.Join(e.dir, c.name, m.name)
+			if e.options.Limits {
+				m.runs.fill(12, 4)
+				m.polls.fill(45, 15)
+			}
+			c.machines = append(c.machines, m)
+			e.byID[strings.ToLower(m.id())] = m
+			if err := m.write(); err != nil {
+				return err
+			}
+		}
+	}
+	if c.powerState() == stopped {
+		c.server = "https://" + c.dns() + ":443" // a name that is no more
+		return nil
+	}
+	der, err := c.serving(c.apiserver)
+	if err != nil {
+		return err
+	}
+	c.server, err = e.listen(c.pki.keyPair(der), e.apiServer(c))
+	return err
+}
+
+// serveARM starts the one listener that is Azure itself.
+func (e *Estate) serveARM() error {
+	ca, err := newAuthority(time.Now(), "akscert demo CA, made for this run", span{time.Hour, 30 * day})
+	if err != nil {
+		return err
+	}
+	der, err := ca.server(pkix.Name{CommonName: "akscert demo"}, []string{"127.0.0.1", "::1", "localhost"}, span{time.Hour, 30 * day})
+	if err != nil {
+		return err
+	}
+	e.caFile = filepath.Join(e.dir, "ca.pem")
+	if err := os.WriteFile(e.caFile, ca.pem, 0o600); err != nil {
+		return fmt.Errorf("writing the CA: %w", err)
+	}
+	e.address, err = e.listen(ca.keyPair(der), e.guard(e.azure()))
+	return err
+}
+
+// listen serves on a port of its own, on loopback and nowhere else.
+func (e *Estate) listen(certificate tls.Certificate, handler http.Handler) (address string, err error) {
+	listener, err := new(net.ListenConfig).Listen(e.ctx, "tcp", "127.0.0.1:0")
+	if err != nil {
+		return "", fmt.Errorf("listening on loopback: %w", err)
+	}
+	server := &http.Server{
+		Handler: handler, ErrorLog: quiet(),
+		ReadHeaderTimeout: 10 * time.Second, ReadTimeout: 30 * time.Second, WriteTimeout: time.Minute, IdleTimeout: 2 * time.Minute,
+		MaxHeaderBytes: 64 << 10,
+		TLSConfig:      &tls.Config{Certificates: []tls.Certificate{certificate}, ClientAuth: tls.RequestClientCert, MinVersion: tls.VersionTLS12},
+	}
+	e.servers = append(e.servers, server)
+	e.serving.Go(func() { _ = server.ServeTLS(listener, "", "") })
+	return "https://" + listener.Addr().String(), nil
+}
+
+// Environment points akscert, az, or whatever uses azidentity at the estate.
+func (e *Estate) Environment() []string {
+	return []string{
+		"AZURE_AUTHORITY_HOST=" + e.address + "/",
+		"AZURE_RESOURCE_MANAGER_ENDPOINT=" + e.address,
+		"AZURE_RESOURCE_MANAGER_AUDIENCE=" + e.address,
+		"AZURE_TENANT_ID=" + tenantID,
+		"AZURE_CLIENT_ID=" + clientID,
+		"AZURE_CLIENT_SECRET=" + e.secret,
+		"AZURE_SUBSCRIPTION_ID=" + subscriptionID,
+		"AZURE_TOKEN_CREDENTIALS=EnvironmentCredential",
+		"SSL_CERT_FILE=" + e.caFile,
+		"REQUESTS_CA_BUNDLE=" + e.caFile,
+	}
+}
+
+// Clusters lists the clusters in the table's order.
+func (e *Estate) Clusters() []Cluster {
+	list := make([]Cluster, 0, len(e.clusters))
+	for _, c := range e.clusters {
+		list = append(list, Cluster{c.name, c.group, c.what, len(c.machines), c.stuck})
+	}
+	return list
+}
+
+// Throttled counts the 429s given because of a limit; not the one that is a
+// node's way to fail.
+func (e *Estate) Throttled() int { return int(e.throttled.Load()) }
+
+// Close ends the listeners and whatever still runs, and removes the directory.
+func (e *Estate) Close() error {
+	e.stop()
+	for _, server := range e.servers {
+		_ = server.Close()
+	}
+	e.serving.Wait()
+	e.operations.running.Wait()
+	if err := os.RemoveAll(e.dir); err != nil {
+		return fmt.Errorf("removing the sample estate: %w", err)
+	}
+	return nil
+}
