@@ -1,0 +1,158 @@
+package azure
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"net/http"
+	"slices"
+	"strings"
+
+	"github.com/Azure/azure-sdk-for-go/sdk/azcore/arm"
+	"github.com/Azure/azure-sdk-for-go/sdk/azcore/runtime"
+	"github.com/Azure/azure-sdk-for-go/sdk/azcore/to"
+	"github.com/Azure/azure-sdk-for-go/sdk/resourcemanager/compute/armcompute/v7"
+
+	"github.com/akscert/akscert/internal/target"
+	"github.com/akscert/akscert/pkg/report"
+)
+
+// maxBusy bounds how often a busy machine is asked again; each wait is longer.
+const maxBusy = 30
+
+// Run runs the lines of script as root (or SYSTEM) on a machine and brings back
+// what it printed: its last 4,096 bytes, and no exit status. A machine where
+// another run-command is under way is asked again until ctx's deadline.
+func (c *Client) Run(ctx context.Context, m target.Machine, script []string) (string, error) {
+	id, err := arm.ParseResourceID(m.ResourceID)
+	if err != nil {
+		return "", &Error{Reason: report.ReasonMalformed, Message: fmt.Sprintf("running the script on %q: its resource id cannot be read", m.Node)}
+	}
+	s, err := c.services(id.SubscriptionID)
+	if err != nil {
+		return "", err
+	}
+	a := asking{fmt.Sprintf("running the script on %q", m.Node), "Microsoft.Compute/virtualMachines/runCommand/action", "Virtual Machine Contributor"}
+	if onScaleSet(id) {
+		a.permission = "Microsoft.Compute/virtualMachineScaleSets/virtualMachines/runCommand/action"
+	}
+	wait := 2 * c.pollEvery
+	for try := 1; ; try++ {
+		out, err := c.runOnce(ctx, s, id, m, script, a)
+		busy, _ := errors.AsType[*Error](err)
+		if busy == nil || busy.Reason != report.ReasonBusy || try == maxBusy {
+			return out, err
+		}
+		if deadline, ok := ctx.Deadline(); ok && c.now().Add(wait).After(deadline) {
+			return "", err
+		}
+		if c.sleep(ctx, wait) != nil {
+			return "", ended(ctx, a.what)
+		}
+		wait = min(wait+wait/2, 8*c.pollEvery)
+	}
+}
+
+func onScaleSet(id *arm.ResourceID) bool {
+	return id.Parent != nil && strings.EqualFold(id.Parent.ResourceType.String(), "Microsoft.Compute/virtualMachineScaleSets")
+}
+
+// Running lists the machines that were handed a script and have not said that
+// they are done with it, by name. A run-command cannot be cancelled.
+func (c *Client) Running() []target.Machine {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	var machines []target.Machine
+	for _, m := range c.running {
+		machines = append(machines, m)
+	}
+	slices.SortFunc(machines, func(a, b target.Machine) int {
+		return cmp.Or(strings.Compare(a.Node, b.Node), strings.Compare(a.ResourceID, b.ResourceID))
+	})
+	return machines
+}
+
+// mark notes that m may be running the script; unmark, that it does not.
+func (c *Client) mark(m target.Machine) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.running[strings.ToLower(m.ResourceID)] = m
+}
+
+func (c *Client) unmark(m target.Machine) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	delete(c.running, strings.ToLower(m.ResourceID))
+}
+
+func (c *Client) runOnce(ctx context.Context, s *services, id *arm.ResourceID, m target.Machine, script []string, a asking) (string, error) {
+	input := armcompute.RunCommandInput{CommandID: to.Ptr("RunShellScript"), Script: to.SliceOfPtrs(script...)}
+	if strings.EqualFold(m.OS, "Windows") {
+		input.CommandID = to.Ptr("RunPowerShellScript")
+	}
+	call := &call{machine: strings.ToLower(m.ResourceID), onSend: func() { c.mark(m) }, onRefuse: func() { c.unmark(m) }}
+	inside := context.WithValue(ctx, callKey{}, call)
+	var values []*armcompute.InstanceViewStatus
+	var done bool
+	var err error
+	if onScaleSet(id) {
+		var poller *runtime.Poller[armcompute.VirtualMachineScaleSetVMsClientRunCommandResponse]
+		var answer armcompute.VirtualMachineScaleSetVMsClientRunCommandResponse
+		if poller, err = s.instances.BeginRunCommand(inside, id.ResourceGroupName, id.Parent.Name, id.Name, input, nil); err == nil {
+			answer, done, err = await(inside, c, poller)
+			values = answer.Value
+		}
+	} else {
+		var poller *runtime.Poller[armcompute.VirtualMachinesClientRunCommandResponse]
+		var answer armcompute.VirtualMachinesClientRunCommandResponse
+		if poller, err = s.vms.BeginRunCommand(inside, id.ResourceGroupName, id.Name, input, nil); err == nil {
+			answer, done, err = await(inside, c, poller)
+			values = answer.Value
+		}
+	}
+	if err != nil {
+		return "", c.abandoned(m, done, c.fail(ctx, a, err))
+	}
+	c.unmark(m)
+	out, failure := stdout(values)
+	if failure != nil {
+		return "", c.fail(ctx, a, failure)
+	}
+	return out, nil
+}
+
+// await polls an operation: first when the answer can be there, then every few
+// seconds or when it says. done says that Azure told how it ended.
+func await[T any](ctx context.Context, c *Client, poller *runtime.Poller[T]) (result T, done bool, err error) {
+	for wait := c.firstPoll; !poller.Done(); {
+		if err := c.sleep(ctx, wait); err != nil {
+			return result, false, err
+		}
+		var resp *http.Response
+		if resp, err = poller.Poll(ctx); err != nil {
+			return result, false, err
+		}
+		wait = max(c.pollEvery, retryAfter(resp, c.now()))
+	}
+	result, err = poller.Result(ctx)
+	return result, true, err
+}
+
+// abandoned keeps the machine on the list of those that may still run the
+// script, and says so, unless Azure refused it or told how it ended.
+func (c *Client) abandoned(m target.Machine, done bool, failure error) error {
+	if done {
+		c.unmark(m)
+	}
+	c.mu.Lock()
+	_, running := c.running[strings.ToLower(m.ResourceID)]
+	c.mu.Unlock()
+	e, ok := errors.AsType[*Error](failure)
+	if !running || !ok {
+		return failure
+	}
+	told := *e
+	told.Message += "; the script may still be running there"
+	return &told
+}
