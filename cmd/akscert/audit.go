@@ -12,29 +12,35 @@ import (
 	"golang.org/x/net/http/httpproxy"
 
 	"github.com/akscert/akscert/internal/audit"
+	"github.com/akscert/akscert/internal/azure"
 	"github.com/akscert/akscert/internal/collect"
 	"github.com/akscert/akscert/internal/collect/apiserver"
+	"github.com/akscert/akscert/internal/collect/arm"
 	"github.com/akscert/akscert/internal/collect/kubeconfig"
+	"github.com/akscert/akscert/internal/collect/node"
 	"github.com/akscert/akscert/internal/discover"
+	"github.com/akscert/akscert/internal/target"
 	"github.com/akscert/akscert/pkg/report"
 )
 
 func auditCommand(s streams, now time.Time, code *int) *cobra.Command {
 	var scope discover.Scope
 	var sources string
+	var in inAzure
 	var j judging
 	var l limits
 	c := &cobra.Command{
 		Use:   "audit",
 		Short: "audit the certificates of clusters",
 		Long: `Audit reads the certificates in a kubeconfig, shakes hands with the API server,
-and judges every certificate: which expires next, what to do, and what could
-not be looked at. It only reads, and never runs an exec plugin.
+and, for a cluster named in Azure, reads every node's certificates by
+run-command. It judges each: which expires next, what to do, and what could not
+be looked at. It only reads, and never runs an exec plugin.
 
-Without --context or --all-contexts it audits the current context. The exit
-code is for CI jobs: see akscert help exit-codes.`,
+Without -g and -n, --context or --all-contexts it audits the current context.
+The exit code is for CI jobs: see akscert help exit-codes.`,
 		Example: `  akscert audit
-  akscert audit --context prod --context staging --warn-at 30d --critical-at 7d
+  akscert audit -g GROUP -n CLUSTER
   akscert audit --all-contexts --fail-on critical -o json | jq '.certificates[0]'`,
 		Args: noArguments,
 		RunE: func(c *cobra.Command, _ []string) error {
@@ -47,28 +53,39 @@ code is for CI jobs: see akscert help exit-codes.`,
 			if err != nil {
 				return err
 			}
-			collectors, named, err := choose(sources, []collect.Collector{
-				kubeconfig.Collector{},
-				apiserver.Collector{ConnectTimeout: l.connect, Proxy: httpproxy.FromEnvironment().ProxyFunc()},
-			})
+			azured, err := in.asked(scope)
 			if err != nil {
 				return err
 			}
-
 			if scope.All && len(scope.Contexts) > 0 {
 				return hinted{errors.New("--context and --all-contexts exclude each other"), "name contexts, or audit every one"}
 			}
 
 			// The sentence: find targets → collect observations → audit → report → render → exit code.
-			targets, gaps, err := discover.Kubeconfig(ctx, scope)
+			find := func() ([]target.Target, []report.Gap, error) { return discover.Kubeconfig(ctx, scope) }
+			var client *azure.Client
+			if azured {
+				if client, err = in.connect(judge, l.connect); err != nil {
+					return err
+				}
+				find = func() ([]target.Target, []report.Gap, error) { return in.find(ctx, client) }
+			}
+			collectors, named, err := choose(sources, collectors(judge, l, client))
+			if err != nil {
+				return err
+			}
+			targets, gaps, err := find()
 			if err != nil {
 				return err
 			}
 			batches := collect.All(ctx, targets, collectors, l.parallel)
-			in := judge.input(ctx, batches)
-			in.Gaps, in.Named, in.SystemRoots = gaps, named, systemRoots()
-			r := audit.Audit(in)
+			input := judge.input(ctx, batches)
+			input.Gaps, input.Named, input.SystemRoots = gaps, named, systemRoots()
+			r := audit.Audit(input)
 			*code = r.ExitCode
+			if client != nil {
+				running(judge, client)
+			}
 			return judge.finish(r)
 		},
 	}
@@ -77,10 +94,11 @@ code is for CI jobs: see akscert help exit-codes.`,
 	flags.StringVar(&scope.Kubeconfig, "kubeconfig", "", "the kubeconfig `FILE` (default: $KUBECONFIG, else ~/.kube/config)")
 	flags.StringArrayVar(&scope.Contexts, "context", nil, "audit this `CONTEXT`; repeatable (default: the current one)")
 	flags.BoolVar(&scope.All, "all-contexts", false, "audit every context of the kubeconfig")
-	flags.StringVar(&sources, "sources", "", "only these `SOURCES`, comma-separated, of kubeconfig,apiserver; or without: --sources=-apiserver")
+	in.flags(c)
+	flags.StringVar(&sources, "sources", "", "only these `SOURCES`, comma-separated, of kubeconfig,apiserver,arm,node; or without: --sources=-node")
 	l.flags(flags)
 	j.flags(c)
-	complete(c, "sources", "kubeconfig", "apiserver")
+	complete(c, "sources", "kubeconfig", "apiserver", "arm", "node")
 	_ = c.RegisterFlagCompletionFunc("context", func(c *cobra.Command, _ []string, _ string) ([]string, cobra.ShellCompDirective) {
 		targets, _, _ := discover.Kubeconfig(c.Context(), discover.Scope{Kubeconfig: scope.Kubeconfig, All: true})
 		names := make([]string, 0, len(targets))
@@ -92,11 +110,36 @@ code is for CI jobs: see akscert help exit-codes.`,
 	return c
 }
 
+// source is a collector, and whether a default audit has a use for it.
+type source struct {
+	collect.Collector
+	byDefault bool
+}
+
+// collectors is the list of places to look at. client is nil without Azure.
+func collectors(j judge, l limits, client *azure.Client) []source {
+	nodes := &node.Collector{Parallel: 16 * l.parallel, Progress: j.progress()}
+	if client != nil {
+		nodes.Runner = client
+	}
+	return []source{
+		{kubeconfig.Collector{}, true},
+		{apiserver.Collector{ConnectTimeout: l.connect, Proxy: httpproxy.FromEnvironment().ProxyFunc()}, true},
+		{arm.Collector{}, client != nil},
+		{nodes, client != nil},
+	}
+}
+
 // choose picks the collectors that --sources asks for, and says which of them
 // it names.
-func choose(sources string, all []collect.Collector) (chosen []collect.Collector, named []report.Source, err error) {
+func choose(sources string, all []source) (chosen []collect.Collector, named []report.Source, err error) {
 	if sources == "" {
-		return all, nil, nil
+		for _, c := range all {
+			if c.byDefault {
+				chosen = append(chosen, c.Collector)
+			}
+		}
+		return chosen, nil, nil
 	}
 	var known []string
 	for _, c := range all {
@@ -115,8 +158,8 @@ func choose(sources string, all []collect.Collector) (chosen []collect.Collector
 		}
 	}
 	for _, c := range all {
-		if !slices.Contains(without, string(c.Source())) && (len(named) == 0 || slices.Contains(named, c.Source())) {
-			chosen = append(chosen, c)
+		if !slices.Contains(without, string(c.Source())) && (len(named) == 0 && c.byDefault || slices.Contains(named, c.Source())) {
+			chosen = append(chosen, c.Collector)
 		}
 	}
 	if len(chosen) == 0 {

@@ -155,6 +155,13 @@ func (j judge) note(format string, args ...any) {
 	}
 }
 
+// said says something on stderr, if asked for it.
+func (j judge) said(format string, args ...any) {
+	if j.verbose {
+		fmt.Fprintf(j.s.err, "akscert: "+format+"\n", args...)
+	}
+}
+
 func (j judge) look() render.Look {
 	look := render.Look{Wide: j.output == "wide"}
 	terminal := false

@@ -37,7 +37,7 @@ func (a *auditor) certificate(source report.Source, c collect.Certificate) {
 	}
 
 	what := what(row)
-	if name, says := stateRule(row, j); name != "" && !(j.Inverted && row.State != report.StateExpired) {
+	if name, says := stateRule(row, j); name != "" && (!j.Inverted || row.State == report.StateExpired) {
 		f := report.Finding{Message: what + " " + says}
 		if name != ruleNotYetValid && name != ruleClockSkew {
 			f.By = row.NotAfter
