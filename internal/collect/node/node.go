@@ -56,10 +56,13 @@ func (c *Collector) Collect(ctx context.Context, t target.Target) []collect.Obse
 	if a == nil {
 		return []collect.Observation{{Skipped: &collect.Skipped{Why: "no ARM resource: run-command needs one"}}}
 	}
-	if gap := unreachable(*a); gap != nil {
-		return []collect.Observation{{Gap: gap}}
+	seen := collect.NotRunning(*a)
+	if a.Stopped() {
+		return seen
 	}
-	seen := stoppedPools(*a)
+	if a.NodesLockedDown {
+		return []collect.Observation{{Gap: lockedDown(*a)}}
+	}
 	machines, errs := c.Runner.Machines(ctx, *a)
 	for _, err := range errs {
 		seen = append(seen, collect.Observation{Gap: gapOf(ctx, err)})
@@ -76,6 +79,9 @@ func (c *Collector) Collect(ctx context.Context, t target.Target) []collect.Obse
 
 // ask runs the probe on every machine and keeps their order.
 func (c *Collector) ask(ctx context.Context, machines []target.Machine) []collect.Observation {
+	if len(machines) == 0 {
+		return nil
+	}
 	c.progress(0, len(machines), 0)
 	answers := make([][]collect.Observation, len(machines))
 	turns := make(chan int)

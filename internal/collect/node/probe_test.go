@@ -120,16 +120,17 @@ func TestProbeReadsEveryFileInEveryShell(t *testing.T) {
 	}
 }
 
-// The script is also run with a directory as its argument.
+// By hand: from standard input, with a directory as argument.
 func TestProbeRootAsArgument(t *testing.T) {
 	root := fullNode(t).write(t)
-	out, err := exec.Command("/bin/sh", "-c", Script("Linux"), "sh", root).Output()
+	cmd := exec.Command("/bin/sh", "-s", root)
+	cmd.Stdin = strings.NewReader(Script("Linux")) // as in: ssh NODE sudo sh -s
+	out, err := cmd.Output()
 	if err != nil {
 		t.Fatal(err)
 	}
-	if want, _ := run(t, []string{"/bin/sh"}, root, ""); string(out) != want {
-		t.Errorf("got\n%s\nwant\n%s", out, want)
-	}
+	want, _ := run(t, []string{"/bin/sh"}, root, "")
+	same(t, strings.Split(string(out), "\n"), strings.Split(want, "\n"))
 }
 
 // recorder is a PATH that has an openssl which writes down what it is given.
@@ -174,6 +175,7 @@ func TestNoSecretLeaves(t *testing.T) {
 	}
 	for name, data := range files {
 		t.Run(name, func(t *testing.T) {
+			t.Parallel()
 			tr := fullNode(t)
 			tr.keys = append(tr.keys, k)
 			for _, path := range []string{tr.links[current], ca, static} {
@@ -266,10 +268,40 @@ func TestProbeSurvives(t *testing.T) {
 	}
 }
 
+// In a debug pod the tools may be busybox's.
+func TestProbeWithBusybox(t *testing.T) {
+	busybox, err := exec.LookPath("busybox")
+	if err != nil {
+		t.Skip(err)
+	}
+	openssl, err := exec.LookPath("openssl")
+	if err != nil {
+		t.Skip(err)
+	}
+	bin := t.TempDir()
+	for _, tool := range tools() {
+		if err := os.Symlink(busybox, filepath.Join(bin, tool)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := os.Symlink(openssl, filepath.Join(bin, "openssl")); err != nil {
+		t.Fatal(err)
+	}
+	root := fullNode(t).write(t)
+	got, _ := run(t, []string{"busybox", "sh"}, root, bin)
+	want, _ := run(t, []string{"/bin/sh"}, root, "")
+	same(t, strings.Split(got, "\n"), strings.Split(want, "\n"))
+}
+
+// tools are all that the probe runs but openssl.
+func tools() []string {
+	return []string{"awk", "sed", "grep", "head", "tail", "tr", "cut", "readlink", "uname"}
+}
+
 // Without openssl the probe still says what there is, and there is one gap.
 func TestProbeWithoutOpenssl(t *testing.T) {
 	bin := t.TempDir()
-	for _, tool := range []string{"awk", "sed", "grep", "head", "tail", "tr", "cut", "readlink", "uname"} {
+	for _, tool := range tools() {
 		path, err := exec.LookPath(tool)
 		if err != nil {
 			t.Skip(err)
