@@ -67,6 +67,9 @@ func (d *door) Do(req *policy.Request) (*http.Response, error) {
 		if err := req.RewindBody(); err != nil {
 			return nil, err
 		}
+		if err := ctx.Err(); err != nil {
+			return nil, err
+		}
 		if call != nil && req.Raw().Method == http.MethodPost {
 			call.onSend()
 		}
