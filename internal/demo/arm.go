@@ -171,7 +171,7 @@ func (e *Estate) cluster(c *cluster) object {
 		"dnsPrefix": c.name, "fqdn": c.dns(), "azurePortalFQDN": strings.Replace(c.dns(), ".hcp.", ".portal.hcp.", 1),
 		"agentPoolProfiles": pools, "nodeResourceGroup": c.nodeGroup(), "enableRBAC": !c.noRBAC, "disableLocalAccounts": c.noLocal,
 		"networkProfile": object{"networkPlugin": "azure", "loadBalancerSku": "standard", "serviceCidr": "10.0.0.0/16", "dnsServiceIP": "10.0.0.10", "outboundType": "loadBalancer"},
-		"maxAgentPools":  100,
+		"maxAgentPools":  100, "servicePrincipalProfile": object{"clientId": "msi"}, // az expects one
 	}
 	if c.entra {
 		properties["aadProfile"] = object{"managed": true, "enableAzureRBAC": true, "tenantID": tenantID, "adminGroupObjectIDs": nil}

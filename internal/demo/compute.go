@@ -181,7 +181,7 @@ func (m *machine) describe(expand string) object {
 }
 
 func (m *machine) vmID() string {
-	return fmt.Sprintf("a55e5500-%04x-4000-8000-%012x", m.cluster.index, m.number)
+	return fmt.Sprintf("a55e5500-%04x-4001-8000-%012x", m.cluster.index, m.number)
 }
 
 func (m *machine) view() object {

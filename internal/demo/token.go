@@ -23,6 +23,8 @@ func (e *Estate) tokenRoutes() []route {
 	return []route{
 		// ADFS style first: a tenant could be named so.
 		{get, "/adfs/.well-known/openid-configuration", true, e.openID("adfs", "/adfs", "/adfs/oauth2/token")},
+		// az looks a tenant up by its name below the authority, which is ADFS here.
+		{get, "/adfs/{tenant}/.well-known/openid-configuration", true, e.openID("adfs", "/adfs", "/adfs/oauth2/token")},
 		{post, "/adfs/oauth2/token", true, e.token},
 		{post, "/adfs/oauth2/v2.0/token", true, e.token},
 		{get, "/adfs/.well-known/webfinger", true, e.webfinger},
