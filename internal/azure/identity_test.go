@@ -103,6 +103,7 @@ func tokens(t *testing.T, status int, answer string) *httptest.Server {
 			t.Errorf("asked with %v", r.Form)
 		}
 		w.Header().Set("Content-Type", "application/json")
+		w.Header().Set("Retry-After-Ms", "1")
 		w.WriteHeader(status)
 		fmt.Fprint(w, answer)
 	})
