@@ -20,6 +20,8 @@ func read(t testing.TB, name string) string {
 	return string(data)
 }
 
+// windows*.txt were written by hand after probe.ps1: no Windows was there to run
+// it on.
 func TestParseWindows(t *testing.T) {
 	facts, seen := Parse(strings.ReplaceAll(read(t, "windows.txt"), "\n", "\r\n"))
 	same(t, show(seen), []string{
@@ -78,6 +80,7 @@ func TestParseWhatIsNoAnswer(t *testing.T) {
 		{"no end", strings.Join(lines[:5], ""), "malformed : the probe did not finish: its closing line is missing", 0},
 		{"front cut off", whole[len(whole)/2:], "truncated : the front of the answer was cut off", 3},
 		{"only the end", "akscert-probe end 40\n", "truncated : the front of the answer was cut off", 0},
+		{"half a line in front", "fact rotate-flag true\nfact kubelet-uses current\ndone\nakscert-probe end 40\n", "truncated : the front of the answer was cut off", 0},
 		{"a line lost", strings.Join(append(append([]string(nil), lines[:3]...), lines[4:]...), ""), "truncated : part of the answer is missing: its lines are not as many as it says", 0},
 		{"another version", strings.Replace(whole, "begin 1", "begin 2", 1), "unsupported : printed by a probe of another version of akscert", 0},
 		{"altered", strings.Replace(whole, "begin 1 linux", "begin 1 plan9", 1), "malformed : the probe's opening line was altered", 0},

@@ -6,10 +6,10 @@ import (
 )
 
 //go:embed probe.sh
-var probeSh string //nolint:gochecknoglobals // go:embed needs a variable; nothing assigns it
+var probeSh string
 
 //go:embed probe.ps1
-var probePs1 string //nolint:gochecknoglobals // as above
+var probePs1 string
 
 // Script is the probe for an operating system as ARM names it: that of Windows
 // for "Windows" in any case, else that of Linux.

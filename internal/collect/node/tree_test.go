@@ -86,10 +86,9 @@ func fingerprint(t testing.TB, cert []byte) string {
 
 // tree is a node's files by path, and what must not leave it.
 type tree struct {
-	files  map[string]string
-	links  map[string]string
-	keys   []string
-	serves map[string][]byte
+	files map[string]string
+	links map[string]string
+	keys  []string
 }
 
 // fullNode has every file, as a node has them in the midst of all changes: two
@@ -98,7 +97,7 @@ func fullNode(t testing.TB) tree {
 	t.Helper()
 	authority := pkix.Name{CommonName: "ca"}
 	kubelet := pkix.Name{Organization: []string{"system:nodes"}, CommonName: "system:node:aks-nodepool1-12345678-vmss000000"}
-	tr := tree{files: map[string]string{}, links: map[string]string{}, serves: map[string][]byte{}}
+	tr := tree{files: map[string]string{}, links: map[string]string{}}
 	pair := func(name, issuer pkix.Name, isCA bool) (string, string) {
 		c, k := issue(t, name, issuer, isCA)
 		tr.keys = append(tr.keys, string(k))
