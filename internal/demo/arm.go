@@ -22,6 +22,7 @@ func (e *Estate) armRoutes() []route {
 		{get, inSubscription, false, e.subscription},
 		{get, inSubscription + "/resourceGroups", false, e.groups},
 		{get, inSubscription + "/resources", false, e.resources},
+		{get, inGroup + "/resources", false, e.resources},
 		{get, inSubscription + aks, false, e.listClusters},
 		{get, inGroup + aks, false, e.listClusters},
 		{get, inCluster, false, e.withCluster(func(w http.ResponseWriter, _ *request, c *cluster) { reply(w, http.StatusOK, e.cluster(c)) })},
@@ -78,8 +79,11 @@ func (e *Estate) groups(w http.ResponseWriter, r *request) {
 func (e *Estate) resources(w http.ResponseWriter, r *request) {
 	created := strings.Contains(strings.ToLower(r.query("$expand")), "createdtime")
 	filter := strings.ToLower(r.query("$filter"))
-	var list []object
+	list := []object{}
 	for _, c := range e.clusters {
+		if group, ok := r.vars["group"]; ok && !strings.EqualFold(group, c.group) {
+			continue
+		}
 		resource := object{"id": c.id(), "name": c.name, "type": "Microsoft.ContainerService/managedClusters", "location": c.location}
 		if created {
 			resource["createdTime"] = e.created(c)

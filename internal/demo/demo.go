@@ -150,9 +150,6 @@ func (e *Estate) addCluster(c *cluster) (err error) {
 			}
 			c.machines = append(c.machines, m)
 			e.byID[strings.ToLower(m.id())] = m
-			if err := m.write(); err != nil {
-				return err
-			}
 		}
 	}
 	if c.powerState() == stopped {
@@ -238,7 +235,7 @@ func (e *Estate) Close() error {
 		_ = server.Close()
 	}
 	e.serving.Wait()
-	e.operations.running.Wait()
+	e.operations.close()
 	if err := os.RemoveAll(e.dir); err != nil {
 		return fmt.Errorf("removing the sample estate: %w", err)
 	}

@@ -190,7 +190,11 @@ func TestNodeFiles(t *testing.T) {
 		{"mixed", 1, "k/pki/kubelet-client-current.pem", "system:node:akswin22000000", 2},
 		{"mixed", 2, "var/lib/kubelet/bootstrap-kubeconfig", "", 0},
 	} {
-		content, err := os.ReadFile(filepath.Join(e.machineOf(t, test.cluster, test.pool, 0).dir, test.path))
+		dir, err := e.machineOf(t, test.cluster, test.pool, 0).disk()
+		if err != nil {
+			t.Fatal(err)
+		}
+		content, err := os.ReadFile(filepath.Join(dir, test.path))
 		if (err == nil) != (test.name != "") {
 			t.Errorf("%s: %s: %v", test.cluster, test.path, err)
 		}

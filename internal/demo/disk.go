@@ -8,10 +8,16 @@ import (
 	"time"
 )
 
-// disk is the files of one node, by their path below its root.
-type disk map[string][]byte
+// files is the files of one node, by their path below its root.
+type files map[string][]byte
 
-// write makes the machine's directory.
+// disk makes the machine's directory when it is first looked at, so that an
+// estate of a thousand nodes starts at once.
+func (m *machine) disk() (string, error) {
+	m.made.Do(func() { m.madeErr = m.write() })
+	return m.dir, m.madeErr
+}
+
 func (m *machine) write() error {
 	files, err := m.files()
 	if err != nil {
@@ -56,15 +62,15 @@ func (m *machine) pki(kind string) string {
 	return "var/lib/kubelet/pki/" + name
 }
 
-func (m *machine) files() (disk, error) {
+func (m *machine) files() (files, error) {
 	if m.pool.osType() == "Windows" {
 		return m.windowsFiles()
 	}
 	return m.linuxFiles()
 }
 
-func (m *machine) linuxFiles() (disk, error) {
-	d := disk{}
+func (m *machine) linuxFiles() (files, error) {
+	d := files{}
 	flags, config := "--node-labels=agentpool="+m.pool.name, `{"kind":"KubeletConfiguration","apiVersion":"kubelet.config.k8s.io/v1beta1","rotateCertificates":false}`
 	kubelet := "/var/lib/kubelet/pki/kubelet-client-current.pem"
 	if m.boot == staticClient {
@@ -97,8 +103,8 @@ func (m *machine) linuxFiles() (disk, error) {
 	return d, m.common(d, "etc/kubernetes/certs/", "kubeletserver.crt", selfSigned)
 }
 
-func (m *machine) windowsFiles() (disk, error) {
-	d := disk{
+func (m *machine) windowsFiles() (files, error) {
+	d := files{
 		"k/bootstrap-config": []byte(bootstrapKubeconfig(m.cluster, `c:\k\ca.crt`)),
 		"k/config":           []byte(nodeKubeconfig(m.cluster, `c:\k\pki\kubelet-client-current.pem`)),
 	}
@@ -110,7 +116,7 @@ func (m *machine) windowsFiles() (disk, error) {
 
 // rotated adds what a kubelet that renews its certificates keeps: each with its
 // private key in the same file.
-func (m *machine) rotated(d disk) error {
+func (m *machine) rotated(d files) error {
 	user := "system:node:" + m.name
 	client, err := m.cluster.pki.client(user, "system:nodes", m.node.client)
 	if err != nil {
@@ -130,7 +136,7 @@ func (m *machine) rotated(d disk) error {
 
 // common adds the CA, the copy of the API server's certificate, and the
 // certificate the kubelet signed itself where the cluster signs none.
-func (m *machine) common(d disk, dir, own string, life int) error {
+func (m *machine) common(d files, dir, own string, life int) error {
 	d[dir+"ca.crt"] = m.cluster.pki.pem
 	if m.twoCAs {
 		next, err := newAuthority(m.cluster.pki.now, "ca", days(1, thirtyYears))
@@ -156,6 +162,6 @@ func (m *machine) common(d disk, dir, own string, life int) error {
 
 // serving is a certificate for the cluster's API server.
 func (c *cluster) serving(s span) ([]byte, error) {
-	return c.pki.server(pkix.Name{CommonName: "apiserver", Organization: []string{"aks"}}, []string{
+	return c.pki.server(pkix.Name{CommonName: "apiserver"}, []string{
 		c.dns(), "kubernetes", "kubernetes.default", "kubernetes.default.svc", "kubernetes.default.svc.cluster.local", "10.0.0.1", "127.0.0.1", "localhost"}, s)
 }

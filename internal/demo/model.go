@@ -107,7 +107,10 @@ type machine struct {
 	name    string // the node's name as Kubernetes knows it
 	vm      string // the VM's name, or the instance id in its scale set
 	set     string // the scale set; empty for a VM
-	dir     string // its file system
+	dir     string // its file system, once it is made
+
+	made    sync.Once
+	madeErr error
 
 	mu       sync.Mutex
 	busy     bool // a script is running

@@ -13,8 +13,9 @@ import (
 type operations struct {
 	running sync.WaitGroup
 
-	mu   sync.Mutex
-	byID map[string]*operation
+	mu     sync.Mutex
+	byID   map[string]*operation
+	closed bool // nothing more may start
 }
 
 // Operations that nobody can still be waiting for are forgotten.
@@ -61,13 +62,15 @@ func (e *Estate) runCommand(w http.ResponseWriter, r *request, m *machine) {
 		fail(w, *refusal)
 		return
 	}
-	o := e.operations.add(m)
-	e.operations.running.Go(func() { e.finish(o, script) })
+	o := e.operations.begin(m, func(o *operation) { e.finish(o, script) })
+	if o == nil {
+		fail(w, azureError{status: http.StatusServiceUnavailable, code: "ServiceUnavailable", message: "The sample estate is being closed."})
+		return
+	}
 	for name, url := range map[string]string{"azure-asyncoperation": e.operationURL(r, o, ""), "location": e.operationURL(r, o, "&monitor=true")} {
 		w.Header().Set(name, url)
 	}
 	w.Header().Set("x-ms-ratelimit-remaining-resource", "Microsoft.Compute/UpdateVM3Min;238,Microsoft.Compute/UpdateVM30Min;1197")
-	e.hurry(w)
 	w.WriteHeader(http.StatusAccepted)
 }
 
@@ -116,7 +119,8 @@ func (m *machine) begin() *azureError {
 	return nil
 }
 
-func (o *operations) add(m *machine) *operation {
+// begin notes an operation and starts what it does; nil once the estate closes.
+func (o *operations) begin(m *machine, do func(*operation)) *operation {
 	made := &operation{id: newGUID(), key: newGUID(), machine: m, started: time.Now(), hang: m.fault.hang, again: m.fault.again}
 	o.mu.Lock()
 	defer o.mu.Unlock()
@@ -128,8 +132,20 @@ func (o *operations) add(m *machine) *operation {
 			delete(o.byID, id)
 		}
 	}
+	if o.closed {
+		return nil
+	}
 	o.byID[made.id] = made
+	o.running.Go(func() { do(made) })
 	return made
+}
+
+// close waits for what runs.
+func (o *operations) close() {
+	o.mu.Lock()
+	o.closed = true
+	o.mu.Unlock()
+	o.running.Wait()
 }
 
 // finish runs the script, and gives back the machine.
@@ -164,26 +180,27 @@ func (e *Estate) outcome(m *machine, script string) ([]object, *azureError) {
 		return []object{}, nil
 	case f.message != "":
 		return linuxValues(f.message), nil
-	case m.pool.osType() == "Windows":
-		answer := ""
-		if e.options.WindowsAnswer != nil {
-			answer = e.options.WindowsAnswer(m.dir)
-		}
-		return windowsValues(answer), nil
+	}
+	run := e.run
+	if m.pool.osType() == "Windows" {
+		run = e.recall
 	}
 	keep := tailBytes
 	if f.keep > 0 {
 		keep = f.keep
 	}
 	started := time.Now()
-	message, err := e.run(m, script, keep)
+	stdout, stderr, err := run(m, script, keep)
 	if err != nil {
 		e.options.Log("%s: %v", m.name, err)
 		return nil, &azureError{status: http.StatusConflict, code: "VMExtensionProvisioningTimeout",
 			message: "Provisioning of VM extension RunCommandLinux has timed out. Extension provisioning has taken too long to complete."}
 	}
 	e.options.Log("%s: ran the script in %s", m.name, time.Since(started).Round(time.Millisecond))
-	return linuxValues(message), nil
+	if m.pool.osType() == "Windows" {
+		return []object{value("ComponentStatus/StdOut/succeeded", stdout), value("ComponentStatus/StdErr/succeeded", stderr)}, nil
+	}
+	return linuxValues("Enable succeeded: \n[stdout]\n" + stdout + "\n[stderr]\n" + stderr), nil
 }
 
 func value(code, message string) object {
@@ -194,22 +211,9 @@ func linuxValues(message string) []object {
 	return []object{value("ProvisioningState/succeeded", message)}
 }
 
-func windowsValues(stdout string) []object {
-	stdout = stdout[max(0, len(stdout)-tailBytes):]
-	return []object{value("ComponentStatus/StdOut/succeeded", stdout), value("ComponentStatus/StdErr/succeeded", "")}
-}
-
 func (e *Estate) operationURL(r *request, o *operation, monitor string) string {
 	return fmt.Sprintf("%s/subscriptions/%s/providers/Microsoft.Compute/locations/%s/operations/%s?p=%s%s&api-version=%s",
 		e.address, subscriptionID, o.machine.cluster.location, o.id, o.key, monitor, r.query("api-version"))
-}
-
-// hurry asks not to be waited for where nothing takes time. Azure says no such
-// thing, and with a latency nor does the estate.
-func (e *Estate) hurry(w http.ResponseWriter) {
-	if e.options.Latency == 0 {
-		w.Header().Set("Retry-After-Ms", "100")
-	}
 }
 
 // operation answers how a run stands, or with monitor=true its result.
@@ -235,7 +239,6 @@ func (e *Estate) operation(w http.ResponseWriter, r *request) {
 	body := object{"startTime": o.started.UTC().Format(time.RFC3339Nano), "status": "InProgress", "name": o.id}
 	switch {
 	case !done:
-		e.hurry(w)
 	case o.failed != nil:
 		body["status"] = "Failed"
 		body["endTime"] = o.ended.UTC().Format(time.RFC3339Nano)
@@ -254,7 +257,6 @@ func (e *Estate) result(w http.ResponseWriter, r *request, o *operation, done bo
 	switch {
 	case !done || o.again:
 		w.Header().Set("location", e.operationURL(r, o, "&monitor=true"))
-		e.hurry(w)
 		w.WriteHeader(http.StatusAccepted)
 	case o.failed != nil:
 		fail(w, *o.failed)

@@ -53,35 +53,50 @@ func (e *Estate) allowed(script string) bool {
 // run runs a script on a node: in its directory, with little environment, and
 // with a limit of its own. Whatever it started ends with it. As on Azure, how
 // it went shows in nothing but its output.
-func (e *Estate) run(m *machine, script string, keep int) (string, error) {
+func (e *Estate) run(m *machine, script string, keep int) (stdout, stderr string, err error) {
 	select {
 	case e.slots <- struct{}{}:
 		defer func() { <-e.slots }()
 	case <-e.ctx.Done():
-		return "", e.ctx.Err()
+		return "", "", e.ctx.Err()
+	}
+	dir, err := m.disk()
+	if err != nil {
+		return "", "", err
 	}
 	file, err := e.scriptFile(script)
 	if err != nil {
-		return "", err
+		return "", "", err
 	}
 	ctx, cancel := context.WithTimeout(e.ctx, e.scriptTimeout)
 	defer cancel()
-	var stdout, stderr tail
-	cmd := exec.CommandContext(ctx, shell, file, m.dir) // #nosec G204 -- running the allowed script is the job
-	cmd.Dir = m.dir
-	cmd.Env = []string{"PATH=" + os.Getenv("PATH"), "HOME=" + m.dir, "LC_ALL=C", "AKSCERT_ROOT=" + m.dir}
-	cmd.Stdout, cmd.Stderr = &stdout, &stderr
+	var out, problems tail
+	cmd := exec.CommandContext(ctx, shell, file, dir) // #nosec G204 -- running the allowed script is the job
+	cmd.Dir = dir
+	cmd.Env = []string{"PATH=" + os.Getenv("PATH"), "HOME=" + dir, "LC_ALL=C", "AKSCERT_ROOT=" + dir}
+	cmd.Stdout, cmd.Stderr = &out, &problems
 	cmd.WaitDelay = time.Second
 	ownGroup(cmd)
 	err = cmd.Run()
 	if cmd.Process == nil {
-		return "", fmt.Errorf("running a script on %q: %w", m.name, err)
+		return "", "", fmt.Errorf("running a script on %q: %w", m.name, err)
 	}
 	_ = killGroup(cmd) // what it left in the background
 	if err := ctx.Err(); err != nil {
-		return "", fmt.Errorf("running a script on %q: %w", m.name, err)
+		return "", "", fmt.Errorf("running a script on %q: %w", m.name, err)
 	}
-	return fmt.Sprintf("Enable succeeded: \n[stdout]\n%s\n[stderr]\n%s", stdout.last(keep), stderr.last(tailBytes)), nil
+	return out.last(keep), problems.last(tailBytes), nil
+}
+
+// recall is what a script printed on a Windows node once: there is no
+// PowerShell to run here.
+func (e *Estate) recall(m *machine, _ string, keep int) (stdout, stderr string, err error) {
+	dir, err := m.disk()
+	if err != nil || e.options.WindowsAnswer == nil {
+		return "", "", err
+	}
+	stdout = e.options.WindowsAnswer(dir)
+	return stdout[max(0, len(stdout)-keep):], "", nil
 }
 
 // scriptFile is a file with this script in it, named for its content.
