@@ -226,6 +226,10 @@ func hint(e *Error, a asking) string {
 		return "another operation holds it: try again when that is done"
 	case report.ReasonAgentNotReady:
 		return "the machine's Azure agent does not answer properly: az vm get-instance-view tells its status"
+	case report.ReasonNotFound:
+		return "check the name, the resource group and the subscription; a node may be gone since it was listed"
+	case report.ReasonUnreachable, report.ReasonMalformed:
+		return "try again; if it stays so, look at it with az, and at what stands between: a proxy, a firewall"
 	case report.ReasonThrottled:
 		return "Azure is throttling this subscription: ask for fewer clusters at once, or later"
 	}

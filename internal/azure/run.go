@@ -4,10 +4,10 @@ import (
 	"cmp"
 	"context"
 	"errors"
-	"fmt"
 	"net/http"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/Azure/azure-sdk-for-go/sdk/azcore/arm"
 	"github.com/Azure/azure-sdk-for-go/sdk/azcore/runtime"
@@ -27,13 +27,13 @@ const maxBusy = 30
 func (c *Client) Run(ctx context.Context, m target.Machine, script []string) (string, error) {
 	id, err := arm.ParseResourceID(m.ResourceID)
 	if err != nil {
-		return "", &Error{Reason: report.ReasonMalformed, Message: fmt.Sprintf("running the script on %q: its resource id cannot be read", m.Node)}
+		return "", &Error{Reason: report.ReasonMalformed, Message: "running the script: the machine's resource id cannot be read"}
 	}
 	s, err := c.services(id.SubscriptionID)
 	if err != nil {
 		return "", err
 	}
-	a := asking{fmt.Sprintf("running the script on %q", m.Node), "Microsoft.Compute/virtualMachines/runCommand/action", "Virtual Machine Contributor"}
+	a := asking{"running the script", "Microsoft.Compute/virtualMachines/runCommand/action", "Virtual Machine Contributor"}
 	if onScaleSet(id) {
 		a.permission = "Microsoft.Compute/virtualMachineScaleSets/virtualMachines/runCommand/action"
 	}
@@ -92,7 +92,8 @@ func (c *Client) runOnce(ctx context.Context, s *services, id *arm.ResourceID, m
 		input.CommandID = to.Ptr("RunPowerShellScript")
 	}
 	call := &call{machine: strings.ToLower(m.ResourceID), onSend: func() { c.mark(m) }, onRefuse: func() { c.unmark(m) }}
-	inside := context.WithValue(ctx, callKey{}, call)
+	var accepted *http.Response
+	inside := runtime.WithCaptureResponse(context.WithValue(ctx, callKey{}, call), &accepted)
 	var values []*armcompute.InstanceViewStatus
 	var done bool
 	var err error
@@ -100,14 +101,14 @@ func (c *Client) runOnce(ctx context.Context, s *services, id *arm.ResourceID, m
 		var poller *runtime.Poller[armcompute.VirtualMachineScaleSetVMsClientRunCommandResponse]
 		var answer armcompute.VirtualMachineScaleSetVMsClientRunCommandResponse
 		if poller, err = s.instances.BeginRunCommand(inside, id.ResourceGroupName, id.Parent.Name, id.Name, input, nil); err == nil {
-			answer, done, err = await(inside, c, poller)
+			answer, done, err = await(inside, c, poller, accepted)
 			values = answer.Value
 		}
 	} else {
 		var poller *runtime.Poller[armcompute.VirtualMachinesClientRunCommandResponse]
 		var answer armcompute.VirtualMachinesClientRunCommandResponse
 		if poller, err = s.vms.BeginRunCommand(inside, id.ResourceGroupName, id.Name, input, nil); err == nil {
-			answer, done, err = await(inside, c, poller)
+			answer, done, err = await(inside, c, poller, accepted)
 			values = answer.Value
 		}
 	}
@@ -122,10 +123,11 @@ func (c *Client) runOnce(ctx context.Context, s *services, id *arm.ResourceID, m
 	return out, nil
 }
 
-// await polls an operation: first when the answer can be there, then every few
-// seconds or when it says. done says that Azure told how it ended.
-func await[T any](ctx context.Context, c *Client, poller *runtime.Poller[T]) (result T, done bool, err error) {
-	for wait := c.firstPoll; !poller.Done(); {
+// await polls an operation that was accepted: first when the answer can be
+// there, then every few seconds, or when Azure says. It does not say for a
+// run-command, as recorded; the first answer comes after some 20 s. done says that Azure told how it ended.
+func await[T any](ctx context.Context, c *Client, poller *runtime.Poller[T], accepted *http.Response) (result T, done bool, err error) {
+	for wait := said(accepted, c.firstPoll, c.now()); !poller.Done(); {
 		if err := c.sleep(ctx, wait); err != nil {
 			return result, false, err
 		}
@@ -133,10 +135,18 @@ func await[T any](ctx context.Context, c *Client, poller *runtime.Poller[T]) (re
 		if resp, err = poller.Poll(ctx); err != nil {
 			return result, false, err
 		}
-		wait = max(c.pollEvery, retryAfter(resp, c.now()))
+		wait = said(resp, c.pollEvery, c.now())
 	}
 	result, err = poller.Result(ctx)
 	return result, true, err
+}
+
+// said is how long resp asks to wait, or otherwise where it does not say.
+func said(resp *http.Response, otherwise time.Duration, now time.Time) time.Duration {
+	if wait := retryAfter(resp, now); wait > 0 {
+		return wait
+	}
+	return otherwise
 }
 
 // abandoned keeps the machine on the list of those that may still run the

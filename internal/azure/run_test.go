@@ -134,7 +134,7 @@ func TestRunFailures(t *testing.T) {
 			c, _ := client(t, a, newClock(), Config{})
 			_, err := c.Run(t.Context(), node0, []string{"x"})
 			e := failed(t, err, test.reason)
-			if !strings.HasPrefix(e.Message, `running the script on "aks-np-1-vmss000000": `) || !strings.Contains(e.Message, test.says) || !strings.Contains(e.Hint, test.hints) {
+			if !strings.HasPrefix(e.Message, "running the script: ") || !strings.Contains(e.Message, test.says) || !strings.Contains(e.Hint, test.hints) {
 				t.Errorf("message %q, hint %q", e.Message, e.Hint)
 			}
 			if running := len(c.Running()); running != 0 && name != "link elsewhere" {
