@@ -188,6 +188,7 @@ func TestNodeFiles(t *testing.T) {
 		{"legacy", 0, "var/lib/kubelet/bootstrap-kubeconfig", "", 0},
 		{"rotating", 0, "etc/kubernetes/certs/ca.crt", "ca", 2},
 		{"mixed", 1, "k/pki/kubelet-client-current.pem", "system:node:akswin22000000", 2},
+		{"mixed", 2, "var/lib/kubelet/pki/kubelet-client-current.pem", "system:node:aks-secure-10433695-vmss000000", 2},
 		{"mixed", 2, "var/lib/kubelet/bootstrap-kubeconfig", "", 0},
 	} {
 		dir, err := e.machineOf(t, test.cluster, test.pool, 0).disk()

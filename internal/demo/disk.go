@@ -8,6 +8,8 @@ import (
 	"time"
 )
 
+const secureUnit = "etc/systemd/system/secure-tls-bootstrap.service"
+
 // files is the files of one node, by their path below its root.
 type files map[string][]byte
 
@@ -85,6 +87,8 @@ func (m *machine) linuxFiles() (files, error) {
 		flags += " --rotate-certificates=true"
 		config = `{"kind":"KubeletConfiguration","apiVersion":"kubelet.config.k8s.io/v1beta1","rotateCertificates":true,"serverTLSBootstrap":` +
 			fmt.Sprint(m.server != span{}) + `}`
+		// The unit is part of newer images, used or not; its drop-in is what says that it is.
+		d[secureUnit] = []byte("[Unit]\nDescription=Secure TLS bootstrapping\n[Service]\nType=oneshot\nExecStart=/opt/bin/aks-secure-tls-bootstrap-client\n")
 		if err := m.rotated(d); err != nil {
 			return nil, err
 		}
@@ -94,8 +98,7 @@ func (m *machine) linuxFiles() (files, error) {
 	case tokenBootstrap:
 		d["var/lib/kubelet/bootstrap-kubeconfig"] = []byte(bootstrapKubeconfig(m.cluster, "/etc/kubernetes/certs/ca.crt"))
 	case secureBootstrap:
-		d["etc/systemd/system/secure-tls-bootstrap.service"] = []byte("[Unit]\nDescription=Secure TLS bootstrapping\n[Service]\nType=oneshot\nExecStart=/opt/bin/aks-secure-tls-bootstrap-client\n")
-		d["opt/bin/aks-secure-tls-bootstrap-client"] = []byte("#!/bin/sh\nexit 0\n")
+		d[secureUnit+".d/10-securetlsbootstrap.conf"] = []byte("[Unit]\nBefore=kubelet.service\n[Service]\nEnvironmentFile=/etc/default/secure-tls-bootstrap\n")
 	}
 	d["var/lib/kubelet/kubeconfig"] = []byte(nodeKubeconfig(m.cluster, kubelet))
 	d["etc/default/kubelet"] = []byte("KUBELET_FLAGS=" + flags + "\nKUBELET_REGISTER_SCHEDULABLE=true\n")

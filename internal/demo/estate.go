@@ -150,7 +150,7 @@ func failing(well node, faults ...fault) []node {
 // many is a healthy cluster of n nodes, to see what throttling does.
 func many(n int) cluster {
 	return cluster{
-		name: "many", group: "scale", location: "westeurope", kubernetes: kubernetes, age: 200,
+		name: "many", group: "shop", location: "westeurope", kubernetes: kubernetes, age: 200,
 		what: fmt.Sprintf("%d healthy nodes in one scale set", n),
 		ca:   days(200, thirtyYears), apiserver: days(60, twoYears), client: days(60, twoYears),
 		pools: []pool{{name: "work", kind: scaleSet, image: ubuntu + "202509.11.0", nodes: alike(n,

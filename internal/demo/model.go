@@ -85,7 +85,7 @@ type bootstrap int
 
 const (
 	tokenBootstrap  bootstrap = iota // a bootstrap-kubeconfig with a token
-	secureBootstrap                  // secure TLS bootstrapping: no such file
+	secureBootstrap                  // secure TLS bootstrapping: no such file, but a drop-in of its unit
 	staticClient                     // client.crt, which nothing will ever renew
 )
 
