@@ -15,7 +15,6 @@ import (
 
 	"github.com/Azure/azure-sdk-for-go/sdk/azcore"
 	"github.com/Azure/azure-sdk-for-go/sdk/azcore/arm"
-	armpolicy "github.com/Azure/azure-sdk-for-go/sdk/azcore/arm/policy"
 	armruntime "github.com/Azure/azure-sdk-for-go/sdk/azcore/arm/runtime"
 	"github.com/Azure/azure-sdk-for-go/sdk/azcore/cloud"
 	"github.com/Azure/azure-sdk-for-go/sdk/azcore/policy"
@@ -124,7 +123,7 @@ func newClient(cfg Config, where place, credential azcore.TokenCredential, now f
 		// An audit registers no resource provider.
 		DisableRPRegistration: true,
 	}
-	c.pipeline, err = armruntime.NewPipeline("akscert", "1", c.identity, runtime.PipelineOptions{}, (*armpolicy.ClientOptions)(c.options))
+	c.pipeline, err = armruntime.NewPipeline("akscert", "1", c.identity, runtime.PipelineOptions{}, c.options)
 	if err != nil {
 		return nil, fmt.Errorf("preparing Azure Resource Manager: %w", err)
 	}

@@ -202,7 +202,3 @@ func same(t *testing.T, what string, got, want []string) {
 		t.Errorf("%s:\n got %q\nwant %q", what, got, want)
 	}
 }
-
-func response(retryAfter string) *http.Response {
-	return &http.Response{Header: http.Header{"Retry-After": {retryAfter}}}
-}

@@ -37,9 +37,12 @@ func newDoor(c *Client, where place) (*door, error) {
 	if err != nil || u.Host == "" {
 		return nil, &UsageError{Message: "the cloud has no resource manager endpoint"}
 	}
-	return &door{identity: c.identity, scope: arm.Audience + "/.default", host: u.Host, now: c.now, sleep: c.sleep,
+	return &door{identity: c.identity, scope: arm.Audience + "/.default", host: hostOf(u), now: c.now, sleep: c.sleep,
 		limits: &limits{buckets: map[string]*rate.Limiter{}, now: c.now, sleep: c.sleep}}, nil
 }
+
+// hostOf is the address's host and port, in the one way of writing them.
+func hostOf(u *url.URL) string { return strings.TrimSuffix(strings.ToLower(u.Host), ":443") }
 
 // Tries of what may pass by itself. 429 is not among them: it says how long to
 // wait, so it is waited out for as long as the run has time.
@@ -51,7 +54,7 @@ const (
 // Do is policy.Policy.
 func (d *door) Do(req *policy.Request) (*http.Response, error) {
 	ctx := req.Raw().Context()
-	if host := req.Raw().URL.Host; !strings.EqualFold(host, d.host) && !strings.HasSuffix(strings.ToLower(host), "."+strings.ToLower(d.host)) {
+	if host := hostOf(req.Raw().URL); host != d.host && !strings.HasSuffix(host, "."+d.host) {
 		// A page's or an operation's link: the token goes nowhere else.
 		return nil, &Error{Reason: report.ReasonMalformed, Message: fmt.Sprintf("refusing to follow a link to another host, %s", clean(host, 120))}
 	}

@@ -3,6 +3,7 @@ package azure
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"net/http"
 	"net/http/httptest"
@@ -78,7 +79,7 @@ func TestNewUsageErrors(t *testing.T) {
 				test.cfg.Getenv = env()
 			}
 			_, err := New(test.cfg)
-			usage, ok := err.(*UsageError)
+			usage, ok := errors.AsType[*UsageError](err)
 			if !ok {
 				t.Fatalf("error %T %v", err, err)
 			}
@@ -237,7 +238,7 @@ func TestSubscription(t *testing.T) {
 			getenv := env(append(test.env, "AZURE_CONFIG_DIR", folder)...)
 			c, log := client(t, a, newClock(), Config{Getenv: getenv})
 			id, err := c.Subscription(t.Context(), test.flag)
-			if usage, ok := err.(*UsageError); ok {
+			if usage, ok := errors.AsType[*UsageError](err); ok {
 				if !strings.Contains(usage.Message, test.want) || usage.Hint == "" {
 					t.Errorf("%q, hint %q", usage.Message, usage.Hint)
 				}

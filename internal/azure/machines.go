@@ -2,6 +2,7 @@ package azure
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -166,7 +167,7 @@ func (g *nodeGroup) ofPool(ctx context.Context, pool target.Pool, vms []*armcomp
 // unsupported reports whether AKS does not know the question for this pool,
 // rather than the answer.
 func unsupported(err error) bool {
-	e, ok := err.(*Error)
+	e, ok := errors.AsType[*Error](err)
 	return ok && (e.Reason == report.ReasonUnsupported || e.Reason == report.ReasonNotFound)
 }
 

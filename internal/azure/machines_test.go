@@ -3,6 +3,7 @@ package azure
 import (
 	"context"
 	"encoding/json"
+	"net/http"
 	"strings"
 	"testing"
 	"time"
@@ -138,7 +139,7 @@ func TestMachinesInterrupted(t *testing.T) {
 	}
 }
 
-// Links of a list come from outside: what they hold must not move the terminal.
+// An error body comes from outside: what it holds must not move the cursor.
 func FuzzFailure(f *testing.F) {
 	f.Add([]byte(`{"error":{"code":"a","message":"b","details":[{"code":"c"}]}}`))
 	f.Add([]byte(`{"code":7,"details":{}}`))
@@ -159,7 +160,7 @@ func TestRetryAfter(t *testing.T) {
 	now := time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC)
 	for value, want := range map[string]time.Duration{"": 0, "61": 61 * time.Second, "-1": 0, "x": 0, "99999999999": 24 * time.Hour,
 		"Thu, 01 Jan 2026 00:02:00 GMT": 2 * time.Minute, "Wed, 31 Dec 2025 00:00:00 GMT": 0} {
-		if got := retryAfter(response(value), now); got != want {
+		if got := retryAfter(&http.Response{Header: http.Header{"Retry-After": {value}}}, now); got != want {
 			t.Errorf("Retry-After %q: %s, want %s", value, got, want)
 		}
 	}

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/Azure/azure-sdk-for-go/sdk/azcore/arm"
+	"github.com/Azure/azure-sdk-for-go/sdk/azcore/policy"
 	"github.com/Azure/azure-sdk-for-go/sdk/azcore/runtime"
 	"github.com/Azure/azure-sdk-for-go/sdk/azcore/to"
 	"github.com/Azure/azure-sdk-for-go/sdk/resourcemanager/compute/armcompute/v7"
@@ -93,7 +94,7 @@ func (c *Client) runOnce(ctx context.Context, s *services, id *arm.ResourceID, m
 	}
 	call := &call{machine: strings.ToLower(m.ResourceID), onSend: func() { c.mark(m) }, onRefuse: func() { c.unmark(m) }}
 	var accepted *http.Response
-	inside := runtime.WithCaptureResponse(context.WithValue(ctx, callKey{}, call), &accepted)
+	inside := policy.WithCaptureResponse(context.WithValue(ctx, callKey{}, call), &accepted)
 	var values []*armcompute.InstanceViewStatus
 	var done bool
 	var err error
@@ -125,14 +126,15 @@ func (c *Client) runOnce(ctx context.Context, s *services, id *arm.ResourceID, m
 
 // await polls an operation that was accepted: first when the answer can be
 // there, then every few seconds, or when Azure says. It does not say for a
-// run-command, as recorded; the first answer comes after some 20 s. done says that Azure told how it ended.
+// run-command, as recorded; the first answer comes after some 20 s. done says
+// that Azure told how it ended.
 func await[T any](ctx context.Context, c *Client, poller *runtime.Poller[T], accepted *http.Response) (result T, done bool, err error) {
 	for wait := said(accepted, c.firstPoll, c.now()); !poller.Done(); {
 		if err := c.sleep(ctx, wait); err != nil {
 			return result, false, err
 		}
 		var resp *http.Response
-		if resp, err = poller.Poll(ctx); err != nil {
+		if resp, err = poller.Poll(ctx); err != nil { //nolint:bodyclose // the SDK's pipeline has read and closed it
 			return result, false, err
 		}
 		wait = said(resp, c.pollEvery, c.now())

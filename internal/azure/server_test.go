@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/base64"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"net/http"
@@ -180,7 +181,7 @@ func client(t *testing.T, a *endpoint, c *clock, cfg Config) (*Client, *strings.
 // failed is err as an *Error with that reason, and without anything secret.
 func failed(t *testing.T, err error, reason report.Reason) *Error {
 	t.Helper()
-	e, ok := err.(*Error)
+	e, ok := errors.AsType[*Error](err)
 	if !ok {
 		t.Fatalf("error %T %v, want an *Error", err, err)
 	}

@@ -149,7 +149,7 @@ func getPages[T any](ctx context.Context, c *Client, path string, query url.Valu
 		if err != nil {
 			return err
 		}
-		resp, err := c.pipeline.Do(req)
+		resp, err := c.pipeline.Do(req) //nolint:bodyclose // the SDK's pipeline has read and closed it
 		if err != nil {
 			return err
 		}
