@@ -2,6 +2,7 @@ package main
 
 import (
 	"bytes"
+	"context"
 	"crypto/ecdsa"
 	"crypto/elliptic"
 	"crypto/rand"
@@ -21,6 +22,9 @@ import (
 	"time"
 
 	"github.com/rogpeppe/go-internal/testscript"
+
+	"github.com/akscert/akscert/internal/collect/node"
+	"github.com/akscert/akscert/internal/demo"
 )
 
 func TestMain(m *testing.M) {
@@ -51,7 +55,7 @@ func TestScripts(t *testing.T) {
 			return os.WriteFile(filepath.Join(e.WorkDir, "kube.yaml"), []byte(os.Expand(string(kube), e.Getenv)), 0o600)
 		},
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
-			"expand": expand, "exits": exits, "interrupt": interrupt,
+			"expand": expand, "exits": exits, "interrupt": interrupt, "estate": startEstate,
 		},
 	})
 }
@@ -96,6 +100,30 @@ func interrupt(ts *testscript.TestScript, _ bool, args []string) {
 // jwt is a token whose exp is 2026-05-01.
 var jwt = base64.RawURLEncoding.EncodeToString([]byte(`{"alg":"RS256"}`)) + "." +
 	base64.RawURLEncoding.EncodeToString([]byte(`{"sub":"x","exp":1777593600}`)) + ".c2VjcmV0LXNpZ25hdHVyZQ"
+
+// startEstate starts the sample of Azure and points the script's environment at
+// it: estate, or estate NODES for one more cluster of so many nodes under
+// Azure's real limits.
+func startEstate(ts *testscript.TestScript, neg bool, args []string) {
+	o := demo.Options{Now: time.Now(), AllowedScripts: []string{node.Script("linux"), node.Script("windows")}, WindowsAnswer: windowsAnswer(time.Now())}
+	if len(args) == 1 {
+		nodes, err := strconv.Atoi(args[0])
+		ts.Check(err)
+		o.Nodes, o.Limits = nodes, true
+	}
+	e, err := demo.Start(context.Background(), o)
+	ts.Check(err)
+	ts.Defer(func() {
+		if n := e.Throttled(); n > 0 && !neg {
+			ts.Logf("throttled %d times", n)
+		}
+		ts.Check(e.Close())
+	})
+	for _, variable := range e.Environment() {
+		name, value, _ := strings.Cut(variable, "=")
+		ts.Setenv(name, value)
+	}
+}
 
 // estate is the files and listeners that scripts use.
 type estate struct {

@@ -93,7 +93,7 @@ func (a *auditor) cluster(batches []collect.Batch) {
 				a.trust(*o.Handshake)
 			case o.Node != nil:
 				node := *o.Node
-				node.Cluster = t.ID
+				node.Cluster = t.ID // empty for a probe's output given to inspect
 				a.out.Nodes = append(a.out.Nodes, node)
 			case o.Gap != nil:
 				a.gap(b.Source, *o.Gap)

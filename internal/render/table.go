@@ -50,10 +50,7 @@ type column struct {
 }
 
 func columns(r *report.Report, look Look) []column {
-	names := map[string]string{}
-	for _, c := range r.Clusters {
-		names[c.ID] = c.Name
-	}
+	names := clusterNames(r)
 	list := []column{
 		{"STATE", 0, func(c report.Certificate) string { return paint(string(c.State), string(c.State), look.Color) }},
 		{"EXPIRES", 0, func(c report.Certificate) string { return left(c) }},
@@ -76,6 +73,14 @@ func columns(r *report.Report, look Look) []column {
 			column{"SHA256", 0, func(c report.Certificate) string { return c.SHA256 }})
 	}
 	return list
+}
+
+func clusterNames(r *report.Report) map[string]string {
+	names := map[string]string{}
+	for _, c := range r.Clusters {
+		names[c.ID] = c.Name
+	}
+	return names
 }
 
 func rows(w io.Writer, r *report.Report, look Look) error {

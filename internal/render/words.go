@@ -92,14 +92,37 @@ func unseen(w io.Writer, r *report.Report) {
 	if len(r.Gaps) == 0 {
 		return
 	}
+	names := clusterNames(r)
 	fmt.Fprintln(w, "\nNot examined")
 	for _, g := range r.Gaps {
-		at := strings.TrimSpace(string(g.Source) + " " + Visible(g.Location))
+		at := string(g.Source)
+		if cluster := names[g.Cluster]; len(r.Clusters) > 1 && cluster != "" {
+			at += " of " + Visible(cluster)
+		}
+		switch {
+		case g.Node != "":
+			at += " " + Visible(g.Node)
+		case len(g.Nodes) > 0:
+			at += " " + few(g.Nodes)
+		}
+		if g.Location != "" {
+			at += " " + Visible(g.Location)
+		}
 		fmt.Fprintf(w, "  %s: %s (%s)\n", at, Visible(g.Message), g.Reason)
 		if g.Hint != "" {
 			fmt.Fprintf(w, "     hint: %s\n", Visible(g.Hint))
 		}
 	}
+}
+
+// few names at most three nodes.
+func few(nodes []string) string {
+	const most = 3
+	list := Visible(strings.Join(nodes[:min(len(nodes), most)], ", "))
+	if len(nodes) > most {
+		list += fmt.Sprintf(" and %d more nodes", len(nodes)-most)
+	}
+	return list
 }
 
 // result is the whole report in one line.

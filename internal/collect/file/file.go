@@ -16,6 +16,7 @@ import (
 
 	"github.com/akscert/akscert/internal/collect"
 	"github.com/akscert/akscert/internal/collect/apiserver"
+	"github.com/akscert/akscert/internal/collect/node"
 	"github.com/akscert/akscert/internal/target"
 	"github.com/akscert/akscert/pkg/certs"
 	"github.com/akscert/akscert/pkg/report"
@@ -147,6 +148,9 @@ func one(ctx context.Context, path string) []collect.Observation {
 // of the bytes as they are. dir is where the relative paths of a kubeconfig
 // start; empty where they lead nowhere.
 func contents(ctx context.Context, path, dir string, data []byte) []collect.Observation {
+	if node.Recognise(data) {
+		return node.Observations("", string(data))
+	}
 	// What a manifest's own reader cannot make sense of may still hold
 	// certificates for the other one.
 	if seen := manifest(ctx, path, dir, data); len(seen) > 0 {
