@@ -53,7 +53,7 @@ func (m *machine) write() error {
 
 // pki is where the kubelet keeps its certificate of this kind, client or server.
 func (m *machine) pki(kind string) string {
-	s := m.node.client
+	s := m.client
 	if kind == "server" {
 		s = m.server
 	}
@@ -77,7 +77,7 @@ func (m *machine) linuxFiles() (files, error) {
 	kubelet := "/var/lib/kubelet/pki/kubelet-client-current.pem"
 	if m.boot == staticClient {
 		kubelet = "/etc/kubernetes/certs/client.crt"
-		client, err := m.cluster.pki.client("client", "system:masters", m.node.client)
+		client, err := m.cluster.pki.client("client", "system:masters", m.client)
 		if err != nil {
 			return nil, err
 		}
@@ -121,7 +121,7 @@ func (m *machine) windowsFiles() (files, error) {
 // private key in the same file.
 func (m *machine) rotated(d files) error {
 	user := "system:node:" + m.name
-	client, err := m.cluster.pki.client(user, "system:nodes", m.node.client)
+	client, err := m.cluster.pki.client(user, "system:nodes", m.client)
 	if err != nil {
 		return err
 	}
@@ -158,7 +158,7 @@ func (m *machine) common(d files, dir, own string, life int) error {
 	if m.server != (span{}) {
 		return nil
 	}
-	self, err := m.cluster.pki.alone(m.name, span{m.node.client.age, time.Duration(life) * day})
+	self, err := m.cluster.pki.alone(m.name, span{m.client.age, time.Duration(life) * day})
 	d[dir+own] = self
 	return err
 }

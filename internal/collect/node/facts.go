@@ -10,20 +10,20 @@ import (
 
 // layout is where an operating system's nodes keep what a verdict rests on.
 type layout struct {
-	current string // the kubelet's client certificate, where it renews itself
-	static  string // where it does not
-	token   string // kubeconfig with a bootstrap token
-	secure  string // written only where secure TLS bootstrapping is configured
+	current   string // the kubelet's client certificate, where it renews itself
+	static    string // where it does not
+	bootstrap string // kubeconfig with a bootstrap token
+	secure    string // written only where secure TLS bootstrapping is configured
 }
 
 func layoutOf(os string) layout {
 	if os == "windows" {
 		return layout{current: `C:\k\pki\kubelet-client-current.pem`, static: `C:\k\config`,
-			token: `C:\k\bootstrap-config`, secure: `C:\k\aks-secure-tls-bootstrap-client.exe`}
+			bootstrap: `C:\k\bootstrap-config`, secure: `C:\k\aks-secure-tls-bootstrap-client.exe`}
 	}
 	return layout{current: "/var/lib/kubelet/pki/kubelet-client-current.pem", static: "/etc/kubernetes/certs/client.crt",
-		token:  "/var/lib/kubelet/bootstrap-kubeconfig",
-		secure: "/etc/systemd/system/secure-tls-bootstrap.service.d/10-securetlsbootstrap.conf"}
+		bootstrap: "/var/lib/kubelet/bootstrap-kubeconfig",
+		secure:    "/etc/systemd/system/secure-tls-bootstrap.service.d/10-securetlsbootstrap.conf"}
 }
 
 // roleOf says what the certificates of a file are for.
@@ -46,7 +46,7 @@ func roleOf(path string) report.Role {
 // node is what the files say of the node.
 func (p *parser) node() report.Node {
 	n := report.Node{Name: p.host, OS: p.os, BootstrapMode: p.mode(), RotateCertificates: p.rotates()}
-	token := layoutOf(p.os).token
+	token := layoutOf(p.os).bootstrap
 	if s := p.files[token]; s == there || s == absent {
 		n.BootstrapKubeconfig = &report.BootstrapKubeconfig{Present: s == there, Path: token}
 	}
@@ -61,7 +61,7 @@ func (p *parser) mode() report.BootstrapMode {
 	switch uses := p.facts["kubelet-uses"]; {
 	case p.files[l.secure] == there:
 		return report.BootstrapSecure
-	case p.files[l.token] == there:
+	case p.files[l.bootstrap] == there:
 		return report.BootstrapToken
 	// A kubelet that was started with client.crt and told to renew keeps what
 	// it gets as kubelet-client-current.pem: that one renews itself.
