@@ -149,7 +149,13 @@ func one(ctx context.Context, path string) []collect.Observation {
 // start; empty where they lead nowhere.
 func contents(ctx context.Context, path, dir string, data []byte) []collect.Observation {
 	if node.Recognise(data) {
-		return node.Observations("", string(data))
+		seen := node.Observations("", string(data))
+		for _, o := range seen {
+			if o.Gap != nil && o.Gap.Location == "" {
+				o.Gap.Location = path
+			}
+		}
+		return seen
 	}
 	// What a manifest's own reader cannot make sense of may still hold
 	// certificates for the other one.
