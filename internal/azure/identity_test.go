@@ -44,6 +44,8 @@ func TestResolveCloud(t *testing.T) {
 			"https://management.usgovcloudapi.net", "https://management.core.usgovcloudapi.net/", "https://login.microsoftonline.us/", false},
 		"a flag beats endpoints of the environment": {Config{Cloud: "AzureCloud", Getenv: env("AZURE_RESOURCE_MANAGER_ENDPOINT", "https://arm.example")},
 			"https://management.azure.com", "https://management.core.windows.net/", "https://login.microsoftonline.com/", false},
+		"an endpoint alone": {Config{ResourceManagerEndpoint: "https://arm.example", Getenv: env()},
+			"https://arm.example", "https://arm.example", "https://login.microsoftonline.com/", true},
 		"endpoints": {Config{Cloud: "Hidden", ResourceManagerEndpoint: "https://arm.example/", AuthorityHost: "https://login.example", Getenv: env()},
 			"https://arm.example", "https://arm.example", "https://login.example", true},
 		"endpoints of the environment": {Config{Getenv: env("AZURE_RESOURCE_MANAGER_ENDPOINT", "https://arm.example", "AZURE_RESOURCE_MANAGER_AUDIENCE", "https://aud.example", "AZURE_AUTHORITY_HOST", "https://login.example")},

@@ -98,10 +98,11 @@ func TestMachinesProblems(t *testing.T) {
 	a.on(machinesOf+"one/machines", forbidden)
 	a.on(machinesOf+"two/machines", ok(`{"value":[`+machine("aks-two-1-vmss000000", "virtualMachineScaleSets/aks-two-1-vmss/virtualMachines/0")+`,{"name":"aks-two-1-vmss000001","properties":{}}]}`))
 	a.on(machinesOf+"three/machines", ok(`{"value":[]}`))
+	a.on(machinesOf+"four/machines", reply{status: 400, body: `{"error":{"code":"BadRequest","message":"not for this pool"}}`}) // and it has no nodes
 	a.on("GET "+nodes+"/virtualMachines", forbidden)
 	a.on("GET "+nodes+"/virtualMachineScaleSets", ok(`{"value":[]}`))
 	c, _ := client(t, a, newClock(), Config{})
-	got, problems := c.Machines(t.Context(), cluster(pool("one", "VirtualMachineScaleSets"), pool("two", "VirtualMachineScaleSets"), pool("three", "VirtualMachineScaleSets")))
+	got, problems := c.Machines(t.Context(), cluster(pool("one", "VirtualMachineScaleSets"), pool("two", "VirtualMachineScaleSets"), pool("three", "VirtualMachineScaleSets"), target.Pool{Name: "four", Type: "VirtualMachineScaleSets", PowerState: "Running"}))
 	same(t, "machines", names(got), []string{"two/aks-two-1-vmss000000/Linux/s/0"})
 	if len(problems) != 4 {
 		t.Fatalf("problems %v", problems)

@@ -137,6 +137,9 @@ func TestRunFailures(t *testing.T) {
 			if !strings.HasPrefix(e.Message, "running the script: ") || !strings.Contains(e.Message, test.says) || !strings.Contains(e.Hint, test.hints) {
 				t.Errorf("message %q, hint %q", e.Message, e.Hint)
 			}
+			if n, most := a.count(post), map[report.Reason]int{report.ReasonBusy: maxBusy, report.ReasonUnreachable: maxTries}[test.reason]; n > max(most, 1) {
+				t.Errorf("%d posts", n)
+			}
 			if running := len(c.Running()); running != 0 && name != "link elsewhere" {
 				t.Errorf("%d still running", running)
 			}

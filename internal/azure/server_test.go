@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"log"
 	"net/http"
 	"net/http/httptest"
 	"os"
@@ -49,7 +50,9 @@ type endpoint struct {
 
 func serve(t *testing.T) *endpoint {
 	a := &endpoint{t: t, replies: map[string][]reply{}}
-	a.Server = httptest.NewTLSServer(a)
+	a.Server = httptest.NewUnstartedServer(a)
+	a.Config.ErrorLog = log.New(io.Discard, "", 0)
+	a.StartTLS()
 	t.Cleanup(a.Close)
 	return a
 }
