@@ -160,7 +160,7 @@ func (e *Estate) addCluster(c *cluster) (err error) {
 	if err != nil {
 		return err
 	}
-	c.server, err = e.listen(c.pki.keyPair(der), e.apiServer(c))
+	err = e.listen(&c.server, c.pki.keyPair(der), e.apiServer(c))
 	return err
 }
 
@@ -178,15 +178,15 @@ func (e *Estate) serveARM() error {
 	if err := os.WriteFile(e.caFile, ca.pem, 0o600); err != nil {
 		return fmt.Errorf("writing the CA: %w", err)
 	}
-	e.address, err = e.listen(ca.keyPair(der), e.guard(e.azure()))
-	return err
+	return e.listen(&e.address, ca.keyPair(der), e.guard(e.azure()))
 }
 
-// listen serves on a port of its own, on loopback and nowhere else.
-func (e *Estate) listen(certificate tls.Certificate, handler http.Handler) (address string, err error) {
+// listen serves on a port of its own, on loopback and nowhere else. address is
+// set before the first request can ask for it.
+func (e *Estate) listen(address *string, certificate tls.Certificate, handler http.Handler) error {
 	listener, err := new(net.ListenConfig).Listen(e.ctx, "tcp", "127.0.0.1:0")
 	if err != nil {
-		return "", fmt.Errorf("listening on loopback: %w", err)
+		return fmt.Errorf("listening on loopback: %w", err)
 	}
 	server := &http.Server{
 		Handler: handler, ErrorLog: quiet(),
@@ -195,8 +195,9 @@ func (e *Estate) listen(certificate tls.Certificate, handler http.Handler) (addr
 		TLSConfig:      &tls.Config{Certificates: []tls.Certificate{certificate}, ClientAuth: tls.RequestClientCert, MinVersion: tls.VersionTLS12},
 	}
 	e.servers = append(e.servers, server)
+	*address = "https://" + listener.Addr().String()
 	e.serving.Go(func() { _ = server.ServeTLS(listener, "", "") })
-	return "https://" + listener.Addr().String(), nil
+	return nil
 }
 
 // Environment points akscert, az, or whatever uses azidentity at the estate.
