@@ -61,7 +61,7 @@ type auditor struct {
 	asOf     time.Time
 	out      *report.Report
 	target   target.Target // the one being judged
-	gapsFrom int           // where its gaps begin in out
+	from     mark          // where its part of out begins
 	nodes    map[string]report.Node
 	leaf     report.Certificate // the target's serving certificate
 	remedies map[string]bool    // ids already in out
@@ -71,7 +71,7 @@ type auditor struct {
 // cluster judges what every source brought from one target.
 func (a *auditor) cluster(batches []collect.Batch) {
 	t := batches[0].Target
-	a.target, a.gapsFrom, a.leaf = t, len(a.out.Gaps), report.Certificate{}
+	a.target, a.from, a.leaf = t, mark{len(a.out.Certificates), len(a.out.Nodes), len(a.out.Gaps)}, report.Certificate{}
 	c := report.Cluster{ID: t.ID, Name: t.Name, Context: t.Context, Sources: []report.SourceStatus{}, Credentials: []report.Credential{}}
 	if t.Cluster != nil {
 		c.Server = address(t.Cluster.Server)
@@ -106,6 +106,8 @@ func (a *auditor) cluster(batches []collect.Batch) {
 		a.find(ruleInsecure, t.Cluster.File+"#clusters/"+t.Cluster.Name+" has insecure-skip-tls-verify: whoever answers at the server's address is believed")
 	}
 	if t.Operand == "" { // inspect has no cluster
+		c.Rotation = a.rotation(a.from)
+		a.rotationFindings()
 		a.out.Clusters = append(a.out.Clusters, c)
 	}
 }
@@ -182,10 +184,10 @@ func (a *auditor) credential(c report.Credential) {
 // gap adds g unless it is already there: two sources may have needed the same
 // missing file. The same gap on many nodes is one, with their names.
 func (a *auditor) gap(source report.Source, g collect.Gap) {
-	for i, have := range a.out.Gaps[a.gapsFrom:] {
+	for i, have := range a.out.Gaps[a.from.gaps:] {
 		of := have.Node != "" || len(have.Nodes) > 0 // of one node or more
 		if g.Node != "" && of && have.Source == source && have.Location == g.Location && have.Reason == g.Reason && have.Message == g.Message && have.Hint == g.Hint {
-			a.join(&a.out.Gaps[a.gapsFrom+i], g.Node)
+			a.join(&a.out.Gaps[a.from.gaps+i], g.Node)
 			return
 		}
 		if (g.Location != "" || g.Reason == report.ReasonNotRunning) && have.Location == g.Location && have.Message == g.Message && have.Node == g.Node && have.Source != source {

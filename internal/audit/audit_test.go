@@ -323,7 +323,7 @@ func TestRules(t *testing.T) {
 		rank = r.Severity.Rank()
 	}
 	for _, name := range []string{ruleExpired, ruleCritical, ruleWarning, ruleDue, ruleNotYetValid, ruleClockSkew, ruleMalformed, ruleInverted,
-		ruleCAExpiring, ruleCAMismatch, ruleNameMismatch, ruleSelfSigned, ruleInsecure, ruleTokenExpired} {
+		ruleCAExpiring, ruleCAMismatch, ruleNameMismatch, ruleSelfSigned, ruleInsecure, ruleTokenExpired, ruleOverdue, ruleNoRBAC, ruleStatic, ruleRotating} {
 		rule(name)
 	}
 }

@@ -110,19 +110,11 @@ func (a *auditor) renewal(c collect.Certificate) report.Renewal {
 }
 
 // autoRotates reports whether ARM proves what AKS asks of a cluster whose
-// certificates rotate by themselves: Kubernetes RBAC, and created or upgraded
-// after March 2022. Kubernetes 1.24 came out in May 2022, so running it proves
-// the latter.
+// certificates rotate by themselves.
 func autoRotates(c target.ARM) bool {
-	if c.RBAC == nil || !*c.RBAC {
-		return false
-	}
-	if c.CreatedAt != nil && !c.CreatedAt.Before(time.Date(2022, time.April, 1, 0, 0, 0, 0, time.UTC)) {
-		return true
-	}
-	var major, minor int
-	_, err := fmt.Sscanf(c.KubernetesVersion, "%d.%d", &major, &minor)
-	return err == nil && (major > 1 || major == 1 && minor >= 24)
+	hasRBAC, _ := rbac(c)
+	young, _ := age(c)
+	return hasRBAC == report.ResultPass && young == report.ResultPass
 }
 
 // stateRule is the rule of a row worse than ok, and what it says.
@@ -146,6 +138,9 @@ func stateRule(row report.Certificate, j lifetime.Judgement) (name, says string)
 	case report.StateWarning:
 		if j.Skewed {
 			return ruleClockSkew, "is not valid before " + day(*row.NotBefore) + ": clock skew"
+		}
+		if row.Renewal == report.RenewalAutomatic {
+			return ruleOverdue, until + ": it renews itself, and should have by now"
 		}
 		if row.Role == report.RoleClusterCA || row.IsCA != nil && *row.IsCA {
 			return ruleCAExpiring, until + "; a CA never rotates by itself"

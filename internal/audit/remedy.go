@@ -19,6 +19,7 @@ const (
 	fixServerName
 	verifyServer
 	checkClock
+	rotateByHand
 )
 
 const rotationDocs = "https://learn.microsoft.com/azure/aks/certificate-rotation"
@@ -32,6 +33,8 @@ func remedyFor(do remedy, t target.Target, row report.Certificate) *report.Remed
 		return renew(t, row)
 	case refetchKubeconfig:
 		return refetch(t)
+	case rotateByHand:
+		return renewNode(t, report.Certificate{Role: report.RoleNodeStaticClient})
 	case fixServerName:
 		if t.Cluster == nil {
 			return nil

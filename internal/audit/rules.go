@@ -27,6 +27,10 @@ const (
 	ruleSelfSigned   = "serving-self-signed"
 	ruleInsecure     = "insecure-kubeconfig"
 	ruleTokenExpired = "token-expired"
+	ruleOverdue      = "rotation-overdue"
+	ruleNoRBAC       = "rotation-off-rbac"
+	ruleStatic       = "rotation-off-static-cert"
+	ruleRotating     = "rotation-in-progress"
 )
 
 // Rules returns the table, worst first.
@@ -43,7 +47,11 @@ func Rules() []Rule {
 		{ruleClockSkew, report.SeverityWarning, "notBefore is ahead by five minutes or less: a clock is off", checkClock},
 		{ruleInsecure, report.SeverityWarning, "the kubeconfig turns off verification of the API server (insecure-skip-tls-verify)", verifyServer},
 		{ruleTokenExpired, report.SeverityWarning, "the bearer token in the kubeconfig has expired", refetchKubeconfig},
+		{ruleOverdue, report.SeverityWarning, "a certificate that renews itself is past 90 % of its lifetime, by when it should have been renewed", renewCertificate},
+		{ruleNoRBAC, report.SeverityWarning, "Kubernetes RBAC is off, so no certificate of the cluster rotates by itself", rotateByHand},
+		{ruleStatic, report.SeverityWarning, "a node without TLS bootstrapping: its client certificate never rotates", renewCertificate},
 		{ruleDue, report.SeverityDue, "the certificate is past the warning point, renews itself and is still inside its renewal window", nothingToDo},
+		{ruleRotating, report.SeverityInfo, "the cluster's certificates are being rotated right now", nothingToDo},
 		{ruleSelfSigned, report.SeverityInfo, "the serving certificate is self-signed: only a client that pins it can verify it", nothingToDo},
 		{ruleMalformed, report.SeverityInfo, "crypto/x509, and so every client written in Go, refuses the certificate or what it is wrapped in; it was read leniently", nothingToDo},
 	}

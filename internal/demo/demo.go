@@ -160,8 +160,7 @@ func (e *Estate) addCluster(c *cluster) (err error) {
 	if err != nil {
 		return err
 	}
-	err = e.listen(&c.server, c.pki.keyPair(der), e.apiServer(c))
-	return err
+	return e.listen(&c.server, c.pki.keyPair(der), e.apiServer(c))
 }
 
 // serveARM starts the one listener that is Azure itself.

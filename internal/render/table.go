@@ -34,6 +34,7 @@ func Table(out io.Writer, r *report.Report, look Look) error {
 		return err
 	}
 	skipped(w, r)
+	rotation(w, r, look)
 	found(w, r, look)
 	todo(w, r)
 	unseen(w, r)

@@ -28,6 +28,33 @@ func found(w io.Writer, r *report.Report, look Look) {
 	}
 }
 
+// rotation says of each cluster whether its certificates renew themselves, and
+// what speaks against it or is not known.
+func rotation(w io.Writer, r *report.Report, look Look) {
+	first := true
+	for _, c := range r.Clusters {
+		if c.Rotation == nil {
+			continue
+		}
+		if first {
+			fmt.Fprintln(w, "\nDo they renew themselves?")
+			first = false
+		}
+		colors := map[report.Verdict]string{report.RotationAutomatic: "ok", report.RotationBroken: "expired", report.RotationManual: "warning"}
+		fmt.Fprintf(w, "  %s: %s", Visible(c.Name), paint(string(c.Rotation.Verdict), colors[c.Rotation.Verdict], look.Color))
+		if c.ResourceID == "" && !look.Wide {
+			fmt.Fprintln(w, " (name the cluster with -g and -n, to look at ARM and at its nodes)")
+			continue
+		}
+		fmt.Fprintln(w)
+		for _, e := range c.Rotation.Evidence {
+			if e.Result != report.ResultPass || look.Wide || c.Rotation.Verdict == report.RotationAutomatic {
+				fmt.Fprintf(w, "     %-7s  %s: %s\n", e.Result, e.Check, Visible(e.Detail))
+			}
+		}
+	}
+}
+
 // todo lists what to do, most urgent first.
 func todo(w io.Writer, r *report.Report) {
 	if len(r.Remedies) == 0 {

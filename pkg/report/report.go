@@ -201,7 +201,42 @@ type Cluster struct {
 
 	Sources     []SourceStatus `json:"sources"`
 	Credentials []Credential   `json:"credentials"`
+	Rotation    *Rotation      `json:"rotation,omitempty"`
 }
+
+// Rotation says whether a cluster's certificates renew themselves.
+type Rotation struct {
+	Verdict  Verdict    `json:"verdict"`
+	Evidence []Evidence `json:"evidence"`
+}
+
+// Verdict is the answer in a word.
+type Verdict string
+
+// The verdicts, in the order in which evidence settles them.
+const (
+	RotationManual    Verdict = "manual"    // something rules self-renewal out
+	RotationBroken    Verdict = "broken"    // it should be on, and evidence says it is not working
+	RotationAutomatic Verdict = "automatic" // every node examined, each with positive evidence
+	RotationUnknown   Verdict = "unknown"
+)
+
+// Evidence is what one check saw.
+type Evidence struct {
+	Check  string `json:"check"`
+	Result Result `json:"result"`
+	Detail string `json:"detail"`
+}
+
+// Result is the result of a check.
+type Result string
+
+// The results.
+const (
+	ResultPass    Result = "pass"
+	ResultFail    Result = "fail"
+	ResultUnknown Result = "unknown"
+)
 
 // Status says how far a source could be looked at.
 type Status string
