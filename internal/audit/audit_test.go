@@ -317,7 +317,7 @@ func TestRemediesNameTheCluster(t *testing.T) {
 func TestRules(t *testing.T) {
 	rank := 9
 	for _, r := range Rules() {
-		if r.Means == "" || r.Severity.Rank() > rank {
+		if r.Means == "" || r.Decided == "" || r.Remedy() == "" || r.Severity.Rank() > rank {
 			t.Errorf("%s: no meaning, or not in its place", r.Name)
 		}
 		rank = r.Severity.Rank()

@@ -324,7 +324,7 @@ type Certificate struct {
 
 // Finding is something that gates and sorts.
 type Finding struct {
-	Rule        string   `json:"rule"` // stable name; README lists them
+	Rule        string   `json:"rule"` // stable name; akscert explain tells about each
 	Severity    Severity `json:"severity"`
 	Cluster     string   `json:"cluster,omitempty"`
 	Certificate string   `json:"certificate,omitempty"` // Certificate.ID
