@@ -53,7 +53,7 @@ The exit code is for CI jobs: see akscert help exit-codes.`,
 			if err != nil {
 				return err
 			}
-			azured, err := in.asked(scope)
+			azured, err := in.asked(c, scope)
 			if err != nil {
 				return err
 			}

@@ -39,12 +39,20 @@ func (a *inAzure) flags(c *cobra.Command) {
 }
 
 // asked says whether a cluster in Azure is meant, and checks that it is named.
-func (a *inAzure) asked(scope discover.Scope) (bool, error) {
+// A flag that is given and empty, as from a CI job's unset variable, must not
+// turn the audit to whatever cluster is at hand.
+func (a *inAzure) asked(c *cobra.Command, scope discover.Scope) (bool, error) {
+	given := ""
+	for _, flag := range []string{"resource-group", "name", "subscription", "admin", "auth", "tenant", "cloud", "resource-manager-endpoint", "resource-manager-audience", "authority-host"} {
+		if c.Flags().Changed(flag) && given == "" {
+			given = flag
+		}
+	}
 	switch {
-	case a.group == "" && a.name == "":
+	case given == "":
 		return false, nil
 	case a.group == "" || a.name == "":
-		return false, hinted{errors.New("a cluster in Azure is named by --resource-group and --name"), "give both: akscert audit -g GROUP -n NAME"}
+		return false, hinted{fmt.Errorf("--%s is for a cluster in Azure, which --resource-group and --name have to name", given), "give both: akscert audit -g GROUP -n NAME"}
 	case scope.Kubeconfig != "" || scope.All || len(scope.Contexts) > 0:
 		return false, hinted{errors.New("--resource-group and --name exclude --kubeconfig, --context and --all-contexts"), "ARM hands out the cluster's kubeconfig itself"}
 	}

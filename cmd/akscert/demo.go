@@ -19,7 +19,7 @@ import (
 	"github.com/akscert/akscert/pkg/report"
 )
 
-func demoCommand(s streams, now time.Time) *cobra.Command {
+func demoCommand(s streams, now time.Time, code *int) *cobra.Command {
 	var serve, stuck bool
 	var o demo.Options
 	var j judging
@@ -38,12 +38,12 @@ akscert audit, or az, at it.`,
   akscert demo -o json | jq '.findings[] | .rule'
   akscert demo --serve`,
 		Args: noArguments,
-		RunE: func(c *cobra.Command, _ []string) error {
+		RunE: func(c *cobra.Command, _ []string) (err error) {
 			judge, err := j.read(s, now)
 			if err != nil {
 				return err
 			}
-			o.Now, o.AllowedScripts = judge.asOf, []string{node.Script("linux"), node.Script("windows")}
+			o.Now, o.AllowedScripts, o.AllowedWindows = judge.asOf, []string{node.Script("linux")}, []string{node.Script("windows")}
 			o.WindowsAnswer = windowsAnswer(judge.asOf)
 			o.Log = judge.said
 			estate, err := demo.Start(c.Context(), o)
@@ -60,7 +60,8 @@ akscert audit, or az, at it.`,
 				return err
 			}
 			defer cancel()
-			return auditEstate(ctx, judge, l, estate, stuck)
+			*code, err = auditEstate(ctx, judge, l, estate, stuck)
+			return err
 		},
 	}
 	c.Flags().SortFlags = false
@@ -78,16 +79,16 @@ akscert audit, or az, at it.`,
 // windowsAnswer is what probe.ps1 printed on a Windows node, with its dates
 // moved to the sample's: there is no PowerShell to run here.
 func windowsAnswer(now time.Time) func(string) string {
-	cert := func(from, to int, subject, fingerprint string) []string {
+	cert := func(from, to int, subject, issuer, fingerprint string) []string {
 		stamp := func(days int) string { return now.UTC().AddDate(0, 0, days).Format("2006-01-02 15:04:05Z") }
-		return []string{"cert", "from=" + stamp(from), "to=" + stamp(to), "sha256=" + strings.Repeat(fingerprint, 16), "subject=" + subject, "issuer=CN=ca", "serial=5D3A"}
+		return []string{"cert", "from=" + stamp(from), "to=" + stamp(to), "sha256=" + strings.Repeat(fingerprint, 16), "subject=" + subject, "issuer=" + issuer, "serial=5D3A"}
 	}
-	lines := []string{"host akswin000000", `file C:\k\pki\kubelet-client-current.pem`}
-	lines = append(lines, cert(-200, 530, "CN=system:node:akswin000000, O=system:nodes", "A1B2")...)
+	lines := []string{"host akswin22000000", `file C:\k\pki\kubelet-client-current.pem`}
+	lines = append(lines, cert(-200, 530, "CN=system:node:akswin22000000, O=system:nodes", "CN=ca", "A1B2")...)
 	lines = append(lines, `none C:\k\pki\kubelet-server-current.pem`, `file C:\k\pki\kubelet.crt`)
-	lines = append(lines, cert(-100, 265, "CN=akswin000000@1700000000", "C3D4")...)
+	lines = append(lines, cert(-100, 265, "CN=akswin22000000@1700000000", "CN=akswin22000000@1700000000", "C3D4")...)
 	lines = append(lines, `file C:\k\ca.crt`)
-	lines = append(lines, append(cert(-500, 10450, "CN=ca", "E5F6"), "ca=true")...)
+	lines = append(lines, append(cert(-500, 10450, "CN=ca", "CN=ca", "E5F6"), "ca=true")...)
 	lines = append(lines, `seen C:\k\bootstrap-config`, "fact rotate-flag true", "fact kubelet-uses current", "done")
 	return func(string) string {
 		return fmt.Sprintf("akscert-probe begin 1 windows\r\n%s\r\nakscert-probe end %d\r\n", strings.Join(lines, "\r\n"), len(lines))
@@ -109,25 +110,26 @@ func keep(ctx context.Context, s streams, estate *demo.Estate) error {
 	return nil
 }
 
-// auditEstate is audit's sentence, over all clusters of the sample.
-func auditEstate(ctx context.Context, j judge, l limits, estate *demo.Estate, stuck bool) error {
+// auditEstate is audit's sentence, over all clusters of the sample. code is that
+// of the signal that ended it early, or 0: a sample's findings fail nobody.
+func auditEstate(ctx context.Context, j judge, l limits, estate *demo.Estate, stuck bool) (code int, err error) {
 	// The sample is found as Azure would be: by the environment, which the
 	// credential and the system's roots are read from.
 	for _, variable := range estate.Environment() {
 		name, value, _ := strings.Cut(variable, "=")
 		if err := os.Setenv(name, value); err != nil {
-			return err
+			return 0, err
 		}
 	}
 	var in inAzure
 	in.config.FirstPoll, in.config.PollEvery = 100*time.Millisecond, 200*time.Millisecond
 	client, err := in.connect(j, l.connect)
 	if err != nil {
-		return err
+		return 0, err
 	}
 	subscription, err := client.Subscription(ctx, "")
 	if err != nil {
-		return usage(err)
+		return 0, usage(err)
 	}
 	var targets []target.Target
 	var gaps []report.Gap
@@ -138,15 +140,15 @@ func auditEstate(ctx context.Context, j judge, l limits, estate *demo.Estate, st
 		}
 		t, missing, err := discover.ARM(ctx, client, subscription, cluster.ResourceGroup, cluster.Name, false)
 		if err != nil {
-			return err
+			return 0, err
 		}
 		targets, gaps = append(targets, t), append(gaps, missing...)
 	}
 	chosen, _, err := choose("", collectors(j, l, client))
 	if err != nil {
-		return err
+		return 0, err
 	}
 	input := j.input(ctx, collect.All(ctx, targets, chosen, l.parallel))
 	input.Gaps, input.SystemRoots = gaps, systemRoots()
-	return j.finish(audit.Audit(input))
+	return input.Interrupted, j.finish(audit.Audit(input))
 }

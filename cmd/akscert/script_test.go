@@ -105,7 +105,7 @@ var jwt = base64.RawURLEncoding.EncodeToString([]byte(`{"alg":"RS256"}`)) + "." 
 // it: estate, or estate NODES for one more cluster of so many nodes under
 // Azure's real limits.
 func startEstate(ts *testscript.TestScript, neg bool, args []string) {
-	o := demo.Options{Now: time.Now(), AllowedScripts: []string{node.Script("linux"), node.Script("windows")}, WindowsAnswer: windowsAnswer(time.Now())}
+	o := demo.Options{Now: time.Now(), AllowedScripts: []string{node.Script("linux")}, AllowedWindows: []string{node.Script("windows")}, WindowsAnswer: windowsAnswer(time.Now())}
 	if len(args) == 1 {
 		nodes, err := strconv.Atoi(args[0])
 		ts.Check(err)

@@ -84,6 +84,7 @@ func New(cfg Config) (*Client, error) {
 	if cfg.Getenv == nil {
 		cfg.Getenv = os.Getenv
 	}
+	cfg.Transport = transporter(cfg)
 	where, err := resolveCloud(cfg)
 	if err != nil {
 		return nil, err
@@ -156,7 +157,10 @@ func (c *Client) services(subscription string) (*services, error) {
 
 // pages follows a pager to its end.
 func pages[T any](ctx context.Context, pager *runtime.Pager[T], each func(T)) error {
-	for pager.More() {
+	for n := 0; pager.More(); n++ {
+		if n == maxPages {
+			return tooManyPages()
+		}
 		page, err := pager.NextPage(ctx)
 		if err != nil {
 			return err

@@ -28,7 +28,10 @@ func resolveCloud(cfg Config) (place, error) {
 	if endpoint == "" && cfg.Cloud == "" {
 		endpoint = cfg.Getenv("AZURE_RESOURCE_MANAGER_ENDPOINT")
 	}
-	authority := orEnv(cfg, cfg.AuthorityHost, "AZURE_AUTHORITY_HOST")
+	authority := cfg.AuthorityHost
+	if authority == "" && cfg.Cloud == "" {
+		authority = cfg.Getenv("AZURE_AUTHORITY_HOST")
+	}
 
 	where, known := namedCloud(name)
 	switch {

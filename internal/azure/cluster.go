@@ -34,6 +34,7 @@ func (c *Client) Cluster(ctx context.Context, subscription, group, name string) 
 			return target.ARM{}, err
 		}
 		// The cluster itself carries the same profiles.
+		c.log("the pools of cluster %s are read from the cluster itself: %s", clean(name, 120), err)
 		for _, p := range answer.Properties.AgentPoolProfiles {
 			if p != nil {
 				cluster.Pools = append(cluster.Pools, fromProfile(p))

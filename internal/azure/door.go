@@ -205,7 +205,7 @@ func (l *limits) take(ctx context.Context, name string, every rate.Limit, burst 
 	if deadline, ok := ctx.Deadline(); ok && now.Add(wait).After(deadline) {
 		turn.CancelAt(now)
 		return &Error{Reason: report.ReasonTimeout, Retryable: true,
-			Message: fmt.Sprintf("Azure's limits leave no turn for this within the time left (the next is in %s)", wait.Round(time.Second)),
+			Message: "Azure's limits leave no turn for this within the run's time",
 			Hint:    "give the run more time with --timeout, or ask for fewer clusters at once"}
 	}
 	if err := l.sleep(ctx, wait); err != nil {

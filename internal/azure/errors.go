@@ -187,6 +187,8 @@ func classify(status int, codes []string, message string) (reason report.Reason,
 		return report.ReasonThrottled, true
 	case status == http.StatusNotFound, status == http.StatusGone, is("ResourceNotFound", "NotFound"):
 		return report.ReasonNotFound, false
+	case status == http.StatusConflict && strings.Contains(strings.ToLower(message), "in progress"):
+		return report.ReasonBusy, true // also under OperationNotAllowed, as while a cluster or a scale set is being updated
 	case is("OperationNotAllowed"):
 		return report.ReasonNotRunning, true
 	case status == http.StatusConflict, is("Conflict"):
@@ -221,13 +223,19 @@ func hint(e *Error, a asking) string {
 	case report.ReasonUnauthenticated:
 		return "az login"
 	case report.ReasonNotRunning:
+		if a.what != runningScript {
+			return "start it: az aks start"
+		}
 		return "start the machine, or leave it: its certificates cannot be read while it is stopped"
 	case report.ReasonBusy:
 		return "another operation holds it: try again when that is done"
 	case report.ReasonAgentNotReady:
 		return "the machine's Azure agent does not answer properly: az vm get-instance-view tells its status"
 	case report.ReasonNotFound:
-		return "check the name, the resource group and the subscription; a node may be gone since it was listed"
+		if a.what == runningScript {
+			return "the node may be gone since it was listed: run it again"
+		}
+		return "check the name, the resource group and the subscription"
 	case report.ReasonUnreachable, report.ReasonMalformed:
 		return "try again; if it stays so, look at it with az, and at what stands between: a proxy, a firewall"
 	case report.ReasonThrottled:

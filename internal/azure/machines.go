@@ -57,6 +57,14 @@ func (c *Client) Machines(ctx context.Context, cluster target.ARM) ([]target.Mac
 		problems = append(problems, vmsErr)
 	}
 	machines = append(machines, c.standalone(cluster, vms, machines)...)
+	// One listed twice would be asked twice, and find itself busy.
+	seen := map[string]bool{}
+	machines = slices.DeleteFunc(machines, func(m target.Machine) bool {
+		id := strings.ToLower(m.ResourceID)
+		twice := id != "" && seen[id]
+		seen[id] = true
+		return twice
+	})
 	return machines, problems
 }
 

@@ -19,6 +19,9 @@ import (
 	"github.com/akscert/akscert/pkg/report"
 )
 
+// runningScript is what Run's errors begin with.
+const runningScript = "running the script"
+
 // maxBusy bounds how often a busy machine is asked again; each wait is longer.
 const maxBusy = 30
 
@@ -34,7 +37,7 @@ func (c *Client) Run(ctx context.Context, m target.Machine, script []string) (st
 	if err != nil {
 		return "", err
 	}
-	a := asking{"running the script", "Microsoft.Compute/virtualMachines/runCommand/action", "Virtual Machine Contributor"}
+	a := asking{runningScript, "Microsoft.Compute/virtualMachines/runCommand/action", "Virtual Machine Contributor"}
 	if onScaleSet(id) {
 		a.permission = "Microsoft.Compute/virtualMachineScaleSets/virtualMachines/runCommand/action"
 	}

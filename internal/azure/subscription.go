@@ -144,7 +144,10 @@ func (c *Client) listSubscriptions(ctx context.Context) ([]known, error) {
 // getPages follows a list for which no SDK package is worth its weight.
 func getPages[T any](ctx context.Context, c *Client, path string, query url.Values, each func(T)) error {
 	next := runtime.JoinPaths(c.endpoint, path) + "?" + query.Encode()
-	for next != "" {
+	for n := 0; next != ""; n++ {
+		if n == maxPages {
+			return tooManyPages()
+		}
 		req, err := runtime.NewRequest(ctx, http.MethodGet, next)
 		if err != nil {
 			return err

@@ -23,7 +23,7 @@ func start(t *testing.T, o Options) (*Estate, *client) {
 		o.Now = time.Now()
 	}
 	if o.AllowedScripts == nil {
-		o.AllowedScripts = []string{allowedScript}
+		o.AllowedScripts, o.AllowedWindows = []string{allowedScript}, []string{allowedScript}
 	}
 	o.Dir = t.TempDir()
 	o.Log = t.Logf

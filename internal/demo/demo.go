@@ -30,7 +30,8 @@ import (
 // Options are how an estate differs from the usual one.
 type Options struct {
 	Now            time.Time     // all certificates are dated from here
-	AllowedScripts []string      // the scripts that nodes execute; others are refused …
+	AllowedScripts []string      // the scripts that Linux nodes execute; others are refused …
+	AllowedWindows []string      // the same for Windows nodes, which answer with recorded text
 	AllowAnyScript bool          // … unless this
 	Limits         bool          // Azure's token buckets: 429 with Retry-After
 	Latency        time.Duration // how long a run-command takes at least; Azure's some 20 s
@@ -209,6 +210,7 @@ func (e *Estate) Environment() []string {
 		"AZURE_CLIENT_ID=" + clientID,
 		"AZURE_CLIENT_SECRET=" + e.secret,
 		"AZURE_SUBSCRIPTION_ID=" + subscriptionID,
+		"AKSCERT_SUBSCRIPTION=" + subscriptionID, // which would beat it
 		"AZURE_TOKEN_CREDENTIALS=EnvironmentCredential",
 		"SSL_CERT_FILE=" + e.caFile,
 		"REQUESTS_CA_BUNDLE=" + e.caFile,

@@ -81,6 +81,14 @@ func TestHost(t *testing.T) {
 	}
 }
 
+// A script that is allowed on Windows, where it is not executed, is not on Linux.
+func TestScriptsOfTheOtherSystemAreRefused(t *testing.T) {
+	e, c := start(t, Options{AllowedScripts: []string{allowedScript}, AllowedWindows: []string{"id"}})
+	if a := c.post(e.machineOf(t, "healthy", 0, 0).id(), "RunShellScript", "id"); a.status != 403 {
+		t.Errorf("%d, want 403", a.status)
+	}
+}
+
 func TestOtherScriptsAreRefused(t *testing.T) {
 	e, c := start(t, Options{})
 	id := e.machineOf(t, "healthy", 0, 0).id()

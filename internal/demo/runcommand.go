@@ -87,7 +87,7 @@ func (e *Estate) refuse(m *machine, command, script string, parameters int) *azu
 		return &azureError{status: http.StatusBadRequest, code: "BadRequest", message: "The command id '" + command + "' is not for a " + m.pool.osType() + " machine; use '" + want + "'."}
 	case parameters > 0:
 		return &azureError{status: http.StatusBadRequest, code: "InvalidParameter", message: "The sample estate takes no parameters."}
-	case !e.allowed(script):
+	case !e.allowed(m, script):
 		return &azureError{status: http.StatusForbidden, code: "ScriptNotAllowed", message: "This is a sample estate that runs scripts as you, on your machine: " +
 			"it executes akscert's own node script only. Start it with --allow-any-script to run others."}
 	}

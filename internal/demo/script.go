@@ -38,11 +38,15 @@ func (t *tail) last(n int) string {
 
 // allowed says whether a script may run here. A shell's $(…) drops the last
 // line's end, so that does not count.
-func (e *Estate) allowed(script string) bool {
+func (e *Estate) allowed(m *machine, script string) bool {
 	if e.options.AllowAnyScript {
 		return true
 	}
-	for _, allowed := range e.options.AllowedScripts {
+	scripts := e.options.AllowedScripts
+	if m.pool.osType() == "Windows" {
+		scripts = e.options.AllowedWindows
+	}
+	for _, allowed := range scripts {
 		if strings.TrimRight(allowed, "\n") == strings.TrimRight(script, "\n") {
 			return true
 		}

@@ -33,7 +33,13 @@ func ARM(ctx context.Context, azure Azure, subscription, group, name string, adm
 	if err != nil {
 		var why explained
 		if errors.As(err, &why) {
-			_, message, hint, _ := why.Gap()
+			reason, message, hint, retryable := why.Gap()
+			if ctx.Err() != nil {
+				// Ended before it was read: a report says so, and no more.
+				id := strings.ToLower("/subscriptions/" + subscription + "/resourceGroups/" + group + "/providers/Microsoft.ContainerService/managedClusters/" + name)
+				return target.Target{ID: id, Name: name}, []report.Gap{{Cluster: id, Source: report.SourceARM, Count: 1,
+					Reason: reason, Message: message, Hint: hint, Retryable: retryable}}, nil
+			}
 			return target.Target{}, nil, &Error{message, hint}
 		}
 		return target.Target{}, nil, err

@@ -266,7 +266,7 @@ type Credential struct {
 
 // Node is one node of a cluster.
 type Node struct {
-	Cluster             string               `json:"cluster"`
+	Cluster             string               `json:"cluster,omitempty"`
 	Name                string               `json:"name"`
 	Pool                string               `json:"pool,omitempty"`
 	OS                  string               `json:"os,omitempty"` // linux, windows

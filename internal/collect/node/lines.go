@@ -5,6 +5,7 @@ import (
 	"strings"
 
 	"github.com/akscert/akscert/internal/collect"
+	"github.com/akscert/akscert/internal/target"
 	"github.com/akscert/akscert/pkg/certs"
 	"github.com/akscert/akscert/pkg/report"
 )
@@ -116,7 +117,7 @@ func (p *parser) problem(reason certs.Reason, message string) {
 		return
 	}
 	p.problems = append(p.problems, certs.Problem{Index: p.index, Reason: reason, Message: message,
-		Hint: "look at it on the node: openssl x509 -noout -text -in " + p.file})
+		Hint: "look at it on the node: openssl x509 -noout -text -in " + target.Quote(p.file)})
 	p.index++
 }
 

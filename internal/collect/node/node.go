@@ -130,12 +130,7 @@ func (c *Collector) one(ctx context.Context, m target.Machine) []collect.Observa
 	}
 	stdout, err := c.Runner.Run(ctx, m, strings.Split(Script(m.OS), "\n"))
 	if err != nil {
-		gap := gapOf(ctx, err)
-		if ctx.Err() != nil {
-			// Run-command cannot be cancelled.
-			gap.Message = "the run ended while this node was asked: the read-only script may still run there"
-		}
-		return of(facts, []collect.Observation{{Gap: gap}})
+		return of(facts, []collect.Observation{{Gap: gapOf(ctx, err)}})
 	}
 	said, brought := Parse(stdout)
 	facts.BootstrapKubeconfig, facts.RotateCertificates, facts.BootstrapMode = said.BootstrapKubeconfig, said.RotateCertificates, said.BootstrapMode
@@ -146,12 +141,12 @@ func (c *Collector) one(ctx context.Context, m target.Machine) []collect.Observa
 func gapOf(ctx context.Context, err error) *collect.Gap {
 	var known Explained
 	switch {
-	case ctx.Err() != nil:
-		return collect.Ended(ctx, "")
-	case errors.As(err, &known):
+	case errors.As(err, &known): // it knows, too, whether the script may still run there
 		g := &collect.Gap{}
 		g.Reason, g.Message, g.Hint, g.Retryable = known.Gap()
 		return g
+	case ctx.Err() != nil:
+		return collect.Ended(ctx, "")
 	case errors.Is(err, context.DeadlineExceeded):
 		return &collect.Gap{Reason: report.ReasonTimeout, Message: err.Error(), Hint: "give the run more time with --timeout", Retryable: true}
 	}
