@@ -23,7 +23,7 @@ func (zeros) Read(p []byte) (int, error) { return len(p), nil }
 
 // An answer that does not end is an error, not all of memory.
 func TestAnswersEnd(t *testing.T) {
-	response, err := bounded{endless{}}.Do(nil)
+	response, err := bounded{endless{}}.Do(nil) //nolint:bodyclose // it holds nothing to close
 	if err != nil {
 		t.Fatal(err)
 	}
