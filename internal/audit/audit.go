@@ -227,7 +227,7 @@ func (a *auditor) add(r Rule, f report.Finding, row report.Certificate) {
 		// a healthy node, so it never gates (AKS, "Certificate rotation").
 		f.Severity, r.remedy = report.SeverityInfo, nothingToDo
 	}
-	if remedy := remedyFor(r.remedy, a.target, row); remedy != nil {
+	if remedy := remedyFor(r.remedy, a.target, row, a.nodes[row.Node].Pool); remedy != nil {
 		f.RemedyID = remedy.ID
 		if !a.remedies[remedy.ID] {
 			a.remedies[remedy.ID] = true

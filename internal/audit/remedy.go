@@ -26,15 +26,15 @@ const rotationDocs = "https://learn.microsoft.com/azure/aks/certificate-rotation
 
 // remedyFor is what to do, with the cluster's own names filled in; nil when
 // there is nothing to do. row is zero for a finding that is not about one
-// certificate.
-func remedyFor(do remedy, t target.Target, row report.Certificate) *report.Remedy {
+// certificate. pool is that of the node it is on, empty when not known.
+func remedyFor(do remedy, t target.Target, row report.Certificate, pool string) *report.Remedy {
 	switch do {
 	case renewCertificate:
-		return renew(t, row)
+		return renew(t, row, pool)
 	case refetchKubeconfig:
 		return refetch(t)
 	case rotateByHand:
-		return renewNode(t, report.Certificate{Role: report.RoleNodeStaticClient})
+		return rotate(t)
 	case fixServerName:
 		if t.Cluster == nil {
 			return nil
@@ -60,7 +60,7 @@ func remedyFor(do remedy, t target.Target, row report.Certificate) *report.Remed
 	return nil
 }
 
-func renew(t target.Target, row report.Certificate) *report.Remedy {
+func renew(t target.Target, row report.Certificate, pool string) *report.Remedy {
 	if t.Operand != "" {
 		return replace(row)
 	}
@@ -69,25 +69,23 @@ func renew(t target.Target, row report.Certificate) *report.Remedy {
 		return refetch(t)
 	case report.RoleClusterCA, report.RoleAPIServer, report.RoleIntermediate:
 		name, ok := aksName(t)
-		refetched, _ := getCredentials(t)
 		if !ok {
 			return &report.Remedy{ID: "rotate/" + t.ID, Commands: []string{},
 				Summary: fmt.Sprintf("have the certificates of cluster %q rotated by whoever runs it, then fetch its kubeconfig again", t.Name),
 				Impact:  "depends on the cluster; every kubeconfig that trusts the old CA stops working"}
 		}
-		if row.Role != report.RoleClusterCA {
+		// Where ARM says that RBAC is off there is nothing to check first.
+		if off := t.ARM != nil && t.ARM.RBAC != nil && !*t.ARM.RBAC; row.Role != report.RoleClusterCA && !off {
 			return &report.Remedy{ID: "apiserver/" + t.ID,
 				Summary: "the API server's certificate renews itself on RBAC clusters created or upgraded after March 2022: check that this is one, and rotate by hand if it is not",
 				Commands: []string{"az aks show " + name + " --query '{rbac: enableRbac, version: currentKubernetesVersion, created: systemData.createdAt}'",
 					"az aks rotate-certs " + name},
 				Impact: "looking costs nothing; rotating recreates every node, with up to 30 minutes of downtime", Docs: rotationDocs}
 		}
-		return &report.Remedy{ID: "rotate/" + t.ID, Summary: "rotate the cluster's certificates, then fetch its kubeconfig again",
-			Commands: []string{"az aks rotate-certs " + name, refetched},
-			Impact:   "recreates every node; up to 30 minutes of downtime; every kubeconfig in use has to be fetched again", Docs: rotationDocs}
+		return rotate(t)
 	}
 	if row.Node != "" && t.ARM != nil {
-		return renewNode(t, row)
+		return renewNode(t, row, pool)
 	}
 	return replace(row)
 }
@@ -97,19 +95,37 @@ func replace(row report.Certificate) *report.Remedy {
 		Summary: fmt.Sprintf("have the certificate in %s issued again and replace it", row.Location)}
 }
 
-// renewNode is what renews a node's own certificates: nodes of a new image
-// bootstrap anew; where there is no TLS bootstrapping, all are rotated by hand.
-func renewNode(t target.Target, row report.Certificate) *report.Remedy {
+// rotate is what renews everything at once, by hand.
+func rotate(t target.Target) *report.Remedy {
 	name, _ := aksName(t)
 	refetched, _ := getCredentials(t)
-	if row.Role == report.RoleNodeStaticClient {
-		return &report.Remedy{ID: "rotate/" + t.ID, Summary: "nodes without TLS bootstrapping never rotate: rotate the cluster's certificates by hand, then fetch its kubeconfig again",
-			Commands: []string{"az aks rotate-certs " + name, refetched},
-			Impact:   "recreates every node; up to 30 minutes of downtime; every kubeconfig in use has to be fetched again", Docs: rotationDocs}
+	return &report.Remedy{ID: "rotate/" + t.ID, Summary: "rotate the cluster's certificates, then fetch its kubeconfig again",
+		Commands: started(t, "az aks rotate-certs "+name, refetched),
+		Impact:   "recreates every node; up to 30 minutes of downtime; every kubeconfig in use has to be fetched again", Docs: rotationDocs}
+}
+
+// started puts starting the cluster first where it is stopped: rotating a stopped
+// cluster is not supported (AKS, "Certificate rotation").
+func started(t target.Target, commands ...string) []string {
+	if t.ARM == nil || !t.ARM.Stopped() {
+		return commands
 	}
-	return &report.Remedy{ID: "nodes/" + t.ID, Summary: "give the nodes a new image, which makes each bootstrap anew",
-		Commands: []string{"az aks nodepool list --cluster-name " + target.Quote(t.ARM.Name) + " --resource-group " + target.Quote(t.ARM.ResourceGroup) + " -o table",
-			"az aks nodepool upgrade --cluster-name " + target.Quote(t.ARM.Name) + " --resource-group " + target.Quote(t.ARM.ResourceGroup) + " --name POOL --node-image-only"},
+	name, _ := aksName(t)
+	return append([]string{"az aks start " + name}, commands...)
+}
+
+// renewNode is what renews a node's own certificates: nodes of a new image
+// bootstrap anew; where there is no TLS bootstrapping, all are rotated by hand.
+func renewNode(t target.Target, row report.Certificate, pool string) *report.Remedy {
+	if row.Role == report.RoleNodeStaticClient {
+		return rotate(t)
+	}
+	if pool == "" {
+		pool = "POOL"
+	}
+	return &report.Remedy{ID: "nodes/" + t.ID + "/" + pool, Summary: "give the nodes a new image, which makes each bootstrap anew",
+		Commands: started(t, "az aks nodepool upgrade --cluster-name "+target.Quote(t.ARM.Name)+" --resource-group "+target.Quote(t.ARM.ResourceGroup)+
+			" --name "+target.Quote(pool)+" --node-image-only"),
 		Impact: "recreates the pool's nodes one after the other; pods move", Docs: rotationDocs}
 }
 

@@ -95,6 +95,10 @@ func TestRotationFindings(t *testing.T) {
 	if got[ruleNoRBAC] != report.SeverityWarning || got[ruleStatic] != report.SeverityWarning || got[ruleRotating] != report.SeverityInfo || r.ExitCode != 1 {
 		t.Errorf("%v, exit %d", got, r.ExitCode)
 	}
+	b.Target.ARM.PowerState = "Stopped"
+	if first := judge(t, Input{Batches: []collect.Batch{b}}).Remedies[0].Commands[0]; first != "az aks start --resource-group g --name c" {
+		t.Errorf("a stopped cluster is not started first: %s", first)
+	}
 	if len(r.Remedies) != 1 || r.Remedies[0].Commands[0] != "az aks rotate-certs --resource-group g --name c" {
 		t.Errorf("remedies %+v, want the one that both findings share", r.Remedies)
 	}
