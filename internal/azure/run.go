@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"errors"
+	"math/rand/v2"
 	"net/http"
 	"slices"
 	"strings"
@@ -51,7 +52,8 @@ func (c *Client) Run(ctx context.Context, m target.Machine, script []string) (st
 		if deadline, ok := ctx.Deadline(); ok && c.now().Add(wait).After(deadline) {
 			return "", err
 		}
-		if c.sleep(ctx, wait) != nil {
+		// Several audits of one cluster must not come back all at once.
+		if c.sleep(ctx, wait*3/4+rand.N(wait/4+1)) != nil { //nolint:gosec // G404: no secret, only a spread
 			return "", ended(ctx, a.what)
 		}
 		wait = min(wait+wait/2, 8*c.pollEvery)
