@@ -6,13 +6,13 @@ import (
 	"runtime"
 	"strings"
 	"testing"
-	"time"
 )
 
-// TestReadIsBounded feeds inputs of a few megabytes that are made to be slow
-// or big. The limits are wide; a quadratic scan misses them by far.
+// TestReadIsBounded feeds inputs of a few megabytes that are made to be slow or
+// big. A quadratic scan of one does not end within the test binary's own time;
+// what is allocated is bounded here.
 func TestReadIsBounded(t *testing.T) {
-	const size = 4 << 20
+	const size, most = 4 << 20, 100
 	fill := func(s string) string { return strings.Repeat(s, size/len(s)) }
 	nested := func(open string) string {
 		return strings.Repeat(open, size/len(open))
@@ -56,14 +56,12 @@ func TestReadIsBounded(t *testing.T) {
 		t.Run(tt.name, func(t *testing.T) {
 			var before, after runtime.MemStats
 			runtime.ReadMemStats(&before)
-			start := time.Now()
 			found, problems := Read([]byte(tt.input))
-			took := time.Since(start)
 			runtime.ReadMemStats(&after)
 			times := float64(after.TotalAlloc-before.TotalAlloc) / float64(len(tt.input))
-			t.Logf("%d found, %d problems, %v, allocated %.1f times the input", len(found), len(problems), took.Round(time.Millisecond), times)
-			if took > 10*time.Second {
-				t.Errorf("took %v", took)
+			t.Logf("%d found, %d problems, allocated %.1f times the input", len(found), len(problems), times)
+			if times > most {
+				t.Errorf("allocated %.1f times the input, want at most %d times", times, most)
 			}
 		})
 	}
