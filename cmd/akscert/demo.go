@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"os/exec"
 	"strings"
 	"time"
 
@@ -46,6 +47,9 @@ akscert audit, or az, at it.`,
 			o.Now, o.AllowedScripts, o.AllowedWindows = judge.asOf, []string{node.Script("linux")}, []string{node.Script("windows")}
 			o.WindowsAnswer = windowsAnswer(judge.asOf)
 			o.Log = judge.said
+			if _, err := exec.LookPath("openssl"); err != nil {
+				judge.note("there is no openssl here: the sample's nodes cannot read their certificates")
+			}
 			estate, err := demo.Start(c.Context(), o)
 			if err != nil {
 				return hinted{err, "the sample needs sh and openssl"}
