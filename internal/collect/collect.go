@@ -20,7 +20,8 @@ type Observation struct {
 	Certificate *Certificate
 	Credential  *report.Credential
 	Handshake   *Handshake
-	Node        *report.Node // what a node's own files say of it; audit fills in Cluster
+	Node        *report.Node // what one source knows of a node; audit joins what several do, and fills in Cluster
+	API         *API
 	Gap         *Gap
 	Skipped     *Skipped
 }
@@ -31,6 +32,16 @@ type Certificate struct {
 	Role     report.Role
 	Node     string
 	Location string // with #0, #1 … appended where one place holds several
+	// Approximate says that the dates were worked out, as from a time to live,
+	// and not read.
+	Approximate bool
+}
+
+// API is what a cluster's own API says of it. What could not be had is nil or
+// empty, and a gap.
+type API struct {
+	Version string // of the server, as 1.33.5
+	RBAC    *bool  // it serves the API group rbac.authorization.k8s.io
 }
 
 // Handshake is what an API server presented and what the kubeconfig would have

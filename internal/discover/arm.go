@@ -85,7 +85,7 @@ func entries(t *target.Target, data []byte, from string) error {
 	}
 	for _, entry := range config.AuthInfos {
 		entry.LocationOfOrigin = from
-		entry.ClientCertificate, entry.TokenFile = "", ""
+		entry.ClientCertificate, entry.ClientKey, entry.TokenFile = "", "", ""
 	}
 	got := fromContext(config.CurrentContext, config)
 	t.Context, t.Cluster, t.User, t.Problems = got.Context, got.Cluster, got.User, got.Problems

@@ -175,9 +175,11 @@ func fromContext(name string, config *api.Config) target.Target {
 	if entry, ok := config.AuthInfos[c.AuthInfo]; ok {
 		u := target.User{Name: c.AuthInfo, File: entry.LocationOfOrigin,
 			ClientCertificate: target.Material{Data: entry.ClientCertificateData, File: entry.ClientCertificate},
-			Token:             target.NewSecret(entry.Token), TokenFile: entry.TokenFile, Basic: entry.Username != ""}
+			ClientKey:         target.NewSecret(string(entry.ClientKeyData)), ClientKeyFile: entry.ClientKey,
+			Token: target.NewSecret(entry.Token), TokenFile: entry.TokenFile, Basic: entry.Username != "",
+			Impersonate: target.Impersonate{User: entry.Impersonate, UID: entry.ImpersonateUID, Groups: entry.ImpersonateGroups, Extra: entry.ImpersonateUserExtra}}
 		if entry.Exec != nil {
-			u.Exec = entry.Exec.Command
+			u.Exec = plugin(*entry.Exec)
 		}
 		if entry.AuthProvider != nil {
 			u.AuthProvider = entry.AuthProvider.Name
@@ -187,6 +189,14 @@ func fromContext(name string, config *api.Config) target.Target {
 		t.Problems = append(t.Problems, fmt.Sprintf("context %q names user %q, which the kubeconfig does not have", name, c.AuthInfo))
 	}
 	return t
+}
+
+func plugin(e api.ExecConfig) *target.Exec {
+	p := &target.Exec{Command: e.Command, Args: e.Args, APIVersion: e.APIVersion, InstallHint: e.InstallHint, ClusterInfo: e.ProvideClusterInfo}
+	for _, v := range e.Env {
+		p.Env = append(p.Env, target.Variable{Name: v.Name, Value: target.NewSecret(v.Value)})
+	}
+	return p
 }
 
 // inCluster is the pod's own cluster, which is what kubectl turns to without any

@@ -37,17 +37,44 @@ type Cluster struct {
 	CAUnknown             bool     // there was no kubeconfig to name a CA: only dates can be judged
 }
 
-// User is a kubeconfig's user entry, without its private key.
+// User is a kubeconfig's user entry.
 type User struct {
 	Name string
 	File string
 
 	ClientCertificate Material
+	ClientKey         Secret
+	ClientKeyFile     string // used where ClientKey is empty, as in clientcmd
 	Token             Secret
 	TokenFile         string // takes precedence over Token, as in client-go
-	Exec              string // the exec plugin's command, never run by an audit; empty for none
+	Exec              *Exec  // nil for none
 	AuthProvider      string // the auth provider's name; empty for none
 	Basic             bool   // has a user name and password
+	Impersonate       Impersonate
+}
+
+// Exec is an exec plugin: a program that the kubeconfig wants run to sign in. An
+// audit runs it only when it was allowed to.
+type Exec struct {
+	Command     string
+	Args        []string
+	Env         []Variable // added to the environment
+	APIVersion  string     // client.authentication.k8s.io/…
+	InstallHint string
+	ClusterInfo bool // provideClusterInfo
+}
+
+// Variable is an environment variable. Its value may be a secret.
+type Variable struct {
+	Name  string
+	Value Secret
+}
+
+// Impersonate is whom the user acts as; zero for nobody else.
+type Impersonate struct {
+	User, UID string
+	Groups    []string
+	Extra     map[string][]string
 }
 
 // Material is bytes held inline, or the file they are in. Data wins over File,

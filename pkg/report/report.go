@@ -131,6 +131,8 @@ const (
 	SourceAPIServer  Source = "apiserver"
 	SourceARM        Source = "arm"
 	SourceNode       Source = "node"
+	SourceKubelet    Source = "kubelet"
+	SourceKubeAPI    Source = "kubeapi"
 	SourceFile       Source = "file"
 )
 
@@ -141,6 +143,8 @@ type Role string
 const (
 	RoleClient           Role = "client"                 // a kubeconfig user's client certificate
 	RoleClusterCA        Role = "cluster-ca"             // trusted by a kubeconfig, or found as ca.crt on a node
+	RoleClientCA         Role = "client-ca"              // the API server accepts the client certificates it signed
+	RoleRequestHeaderCA  Role = "requestheader-ca"       // the API server accepts the aggregator's certificates it signed
 	RoleAPIServer        Role = "apiserver"              // the serving certificate presented in the handshake
 	RoleIntermediate     Role = "apiserver-intermediate" // any other certificate presented in the handshake
 	RoleAPIServerCopy    Role = "apiserver-copy"         // a node's apiserver.crt: a copy made with the node, never refreshed
@@ -274,6 +278,25 @@ type Node struct {
 	BootstrapKubeconfig *BootstrapKubeconfig `json:"bootstrapKubeconfig,omitempty"`
 	RotateCertificates  *bool                `json:"rotateCertificates,omitempty"`
 	BootstrapMode       BootstrapMode        `json:"bootstrapMode,omitempty"`
+
+	// From the Kubernetes API.
+	CreatedAt        *time.Time `json:"createdAt,omitempty"`        // of the Node object
+	ImageVersion     string     `json:"imageVersion,omitempty"`     // label kubernetes.azure.com/node-image-version
+	KubeletServingCA string     `json:"kubeletServingCA,omitempty"` // label kubernetes.azure.com/kubelet-serving-ca: cluster, where the cluster's CA signs what the kubelet serves with
+	Virtual          bool       `json:"virtual,omitempty"`          // a virtual kubelet's: it has no certificate of a node's
+
+	Kubelet *Kubelet `json:"kubelet,omitempty"`
+}
+
+// Kubelet is what a node's kubelet says of its own certificates in its metrics.
+// The times to live are whole seconds from ReadAt to notAfter, negative once
+// that is past.
+type Kubelet struct {
+	ReadAt             time.Time `json:"readAt"`
+	ClientTTLSeconds   *int64    `json:"clientTtlSeconds,omitempty"`
+	RenewErrors        *int64    `json:"renewErrors,omitempty"`        // of the client certificate, since the kubelet started
+	ServingTTLSeconds  *int64    `json:"servingTtlSeconds,omitempty"`  // only where the serving certificate rotates
+	ServingRenewErrors *int64    `json:"servingRenewErrors,omitempty"` // as RenewErrors
 }
 
 // BootstrapKubeconfig says whether a node's bootstrap-kubeconfig is there, and

@@ -60,7 +60,7 @@ func user(ctx context.Context, u target.User) []collect.Observation {
 	has("client-certificate", !u.ClientCertificate.IsZero())
 	has("token", !u.Token.IsZero())
 	has("token-file", u.TokenFile != "")
-	has("exec", u.Exec != "")
+	has("exec", u.Exec != nil)
 	has("auth-provider", u.AuthProvider != "")
 	has("basic", u.Basic)
 
