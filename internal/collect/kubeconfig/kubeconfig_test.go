@@ -73,7 +73,7 @@ func TestKinds(t *testing.T) {
 		{"token", target.User{Token: target.NewSecret("opaque")}, []string{"token"}, false, nil},
 		{"a token file beats a token", target.User{Token: target.NewSecret("opaque"), TokenFile: file}, []string{"token", "token-file"}, true, nil},
 		{"a token file that is gone", target.User{TokenFile: file + "x"}, []string{"token-file"}, false, []report.Reason{report.ReasonNotFound}},
-		{"exec", target.User{Exec: "kubelogin"}, []string{"exec"}, false, nil},
+		{"exec", target.User{Exec: &target.Exec{Command: "kubelogin"}}, []string{"exec"}, false, nil},
 		{"everything else", target.User{AuthProvider: "oidc", Basic: true}, []string{"auth-provider", "basic"}, false, nil},
 		{"a certificate that is gone, and a token", target.User{ClientCertificate: target.Material{File: file + "x"}, Token: target.NewSecret("opaque")},
 			[]string{"client-certificate", "token"}, false, []report.Reason{report.ReasonNotFound}},
