@@ -3,6 +3,7 @@
 package audit
 
 import (
+	"cmp"
 	"crypto/x509"
 	"net/url"
 	"slices"
@@ -62,7 +63,8 @@ type auditor struct {
 	out      *report.Report
 	target   target.Target // the one being judged
 	from     mark          // where its part of out begins
-	nodes    map[string]report.Node
+	known    known
+	sources  []report.SourceStatus
 	leaf     report.Certificate // the target's serving certificate
 	remedies map[string]bool    // ids already in out
 	rows     map[string]int     // ids of certificates, and where they are in out
@@ -71,7 +73,7 @@ type auditor struct {
 // cluster judges what every source brought from one target.
 func (a *auditor) cluster(batches []collect.Batch) {
 	t := batches[0].Target
-	a.target, a.from, a.leaf = t, mark{len(a.out.Certificates), len(a.out.Nodes), len(a.out.Gaps)}, report.Certificate{}
+	a.target, a.from, a.leaf = t, mark{len(a.out.Certificates), len(a.out.Nodes), len(a.out.Gaps), len(a.out.Findings)}, report.Certificate{}
 	c := report.Cluster{ID: t.ID, Name: t.Name, Context: t.Context, Sources: []report.SourceStatus{}, Credentials: []report.Credential{}}
 	if t.Cluster != nil {
 		c.Server = address(t.Cluster.Server)
@@ -79,7 +81,9 @@ func (a *auditor) cluster(batches []collect.Batch) {
 	if t.ARM != nil {
 		fromARM(&c, *t.ARM)
 	}
-	a.nodes = nodes(batches)
+	a.known = gather(batches, a.asOf)
+	c.KubernetesVersion = cmp.Or(c.KubernetesVersion, a.known.api.Version)
+	batches = a.coverLockedDown(batches)
 	for _, b := range batches {
 		c.Sources = append(c.Sources, status(b))
 		for _, o := range b.Observations {
@@ -91,10 +95,6 @@ func (a *auditor) cluster(batches []collect.Batch) {
 				a.credential(*o.Credential)
 			case o.Handshake != nil:
 				a.trust(*o.Handshake)
-			case o.Node != nil:
-				node := *o.Node
-				node.Cluster = t.ID // empty for a probe's output given to inspect
-				a.out.Nodes = append(a.out.Nodes, node)
 			case o.Gap != nil:
 				a.gap(b.Source, *o.Gap)
 			case o.Skipped != nil && slices.Contains(a.in.Named, b.Source):
@@ -105,11 +105,46 @@ func (a *auditor) cluster(batches []collect.Batch) {
 	if t.Cluster != nil && t.Cluster.InsecureSkipTLSVerify {
 		a.find(ruleInsecure, t.Cluster.File+"#clusters/"+t.Cluster.Name+" has insecure-skip-tls-verify: whoever answers at the server's address is believed")
 	}
+	for _, n := range a.known.order {
+		n.Cluster = t.ID // empty for a probe's output given to inspect
+		a.out.Nodes = append(a.out.Nodes, *n)
+	}
 	if t.Operand == "" { // inspect has no cluster
-		c.Rotation = a.rotation(a.from)
+		a.agreement()
+		a.missedRotation()
+		a.sources = c.Sources
+		c.Rotation = a.rotation()
 		a.rotationFindings()
 		a.out.Clusters = append(a.out.Clusters, c)
 	}
+}
+
+// coverLockedDown makes a source that was left out of the node source where ARM
+// says that run-command is locked down and every kubelet has answered for its
+// node, unless the source was asked for by name.
+func (a *auditor) coverLockedDown(batches []collect.Batch) []collect.Batch {
+	answered := false
+	for _, b := range batches {
+		if b.Source != report.SourceKubelet {
+			continue
+		}
+		for _, o := range b.Observations {
+			if o.Gap != nil || o.Skipped != nil {
+				return batches
+			}
+			answered = answered || o.Node != nil
+		}
+	}
+	batches = slices.Clone(batches) // they are the caller's
+	for i, b := range batches {
+		if b.Source != report.SourceNode || !answered || slices.Contains(a.in.Named, b.Source) || len(b.Observations) != 1 {
+			continue
+		}
+		if g := b.Observations[0].Gap; g != nil && g.Reason == report.ReasonLockedDown {
+			batches[i].Observations = []collect.Observation{{Skipped: &collect.Skipped{Why: g.Message + "; every kubelet has answered for its node instead"}}}
+		}
+	}
+	return batches
 }
 
 // address is a server's URL without what could be a secret: user, password,
@@ -132,23 +167,18 @@ func address(server string) string {
 	return u.String()
 }
 
+// hostOf is the host in a server's URL, in lower case; empty when there is none.
+func hostOf(server string) string {
+	u, err := url.Parse(server)
+	if err != nil {
+		return ""
+	}
+	return strings.ToLower(u.Hostname())
+}
+
 func fromARM(c *report.Cluster, a target.ARM) {
 	c.ResourceID, c.SubscriptionID, c.ResourceGroup, c.Location = a.ID, a.SubscriptionID, a.ResourceGroup, a.Location
 	c.KubernetesVersion, c.PowerState, c.ProvisioningState, c.CreatedAt = a.KubernetesVersion, a.PowerState, a.ProvisioningState, a.CreatedAt
-}
-
-// nodes is what was learnt of each node, by name: it says how that node's
-// certificates renew.
-func nodes(batches []collect.Batch) map[string]report.Node {
-	known := map[string]report.Node{}
-	for _, b := range batches {
-		for _, o := range b.Observations {
-			if o.Node != nil {
-				known[o.Node.Name] = *o.Node
-			}
-		}
-	}
-	return known
 }
 
 func status(b collect.Batch) report.SourceStatus {
@@ -190,7 +220,16 @@ func (a *auditor) gap(source report.Source, g collect.Gap) {
 			a.join(&a.out.Gaps[a.from.gaps+i], g.Node)
 			return
 		}
-		if (g.Location != "" || g.Reason == report.ReasonNotRunning) && have.Location == g.Location && have.Message == g.Message && have.Node == g.Node && have.Source != source {
+		if have.Source == source || have.Location != g.Location || have.Node != g.Node {
+			continue
+		}
+		if (g.Location != "" || g.Reason == report.ReasonNotRunning) && have.Message == g.Message {
+			return
+		}
+		// A server that is out of reach is that for every source that asks it,
+		// each in its own words.
+		server := g.Reason == report.ReasonUnreachable || g.Reason == report.ReasonTimeout || g.Reason == report.ReasonInterrupted
+		if g.Location != "" && g.Node == "" && server && have.Reason == g.Reason {
 			return
 		}
 	}
@@ -227,7 +266,7 @@ func (a *auditor) add(r Rule, f report.Finding, row report.Certificate) {
 		// a healthy node, so it never gates (AKS, "Certificate rotation").
 		f.Severity, r.remedy = report.SeverityInfo, nothingToDo
 	}
-	if remedy := remedyFor(r.remedy, a.target, row, a.nodes[row.Node].Pool); remedy != nil {
+	if remedy := a.remedyFor(r.remedy, row); remedy != nil {
 		f.RemedyID = remedy.ID
 		if !a.remedies[remedy.ID] {
 			a.remedies[remedy.ID] = true

@@ -7,15 +7,18 @@ import (
 	"time"
 
 	"github.com/akscert/akscert/internal/collect"
-	"github.com/akscert/akscert/internal/target"
 	"github.com/akscert/akscert/pkg/lifetime"
 	"github.com/akscert/akscert/pkg/report"
 )
 
 // certificate makes the row and the findings of one certificate.
 func (a *auditor) certificate(source report.Source, c collect.Certificate) {
+	c, apart := a.joined(c)
+	if n := a.known.of(c.Node); n.Name != "" {
+		c.Node = n.Name // one name for one node, whoever spelt it
+	}
 	row := report.Certificate{
-		Cluster: a.target.ID, Source: source, Role: c.Role, Node: c.Node, Location: c.Location, Count: c.Count,
+		Cluster: a.target.ID, Source: source, Role: c.Role, Node: c.Node, Approximate: c.Approximate, Location: c.Location, Count: c.Count,
 		Subject: c.Subject, Issuer: c.Issuer, Serial: c.Serial, SHA256: c.Fingerprint, IsCA: c.IsCA, SelfSigned: c.SelfSigned,
 		Malformed: c.Malformed, NotBefore: c.NotBefore, NotAfter: c.NotAfter, Renewal: a.renewal(c),
 	}
@@ -44,11 +47,14 @@ func (a *auditor) certificate(source report.Source, c collect.Certificate) {
 		}
 		a.add(rule(name), f, row)
 	}
+	if apart != nil {
+		a.add(rule(ruleDisagrees), report.Finding{Message: fmt.Sprintf("%s expires %s, but the file on the node says %s", what, day(*c.NotAfter), day(*apart))}, row)
+	}
 	if j.Inverted {
 		a.add(rule(ruleInverted), report.Finding{Message: fmt.Sprintf("%s: notAfter %s lies before notBefore %s", what, day(*c.NotAfter), day(*c.NotBefore))}, row)
 	}
-	if row.Role == report.RoleKubeletServing && row.SelfSigned != nil && *row.SelfSigned {
-		a.add(rule(ruleSelfSigned), report.Finding{Message: what + " is self-signed: the kubelet serves with it until serving rotation is on"}, row)
+	if row.Role == report.RoleKubeletServing && row.SelfSigned != nil && *row.SelfSigned && a.known.of(row.Node).KubeletServingCA == "" {
+		a.add(rule(ruleSelfSigned), report.Finding{Message: what + " is self-signed: the kubelet serves with it until serving rotation is on, and AKS retires that way on 2027-04-01"}, row)
 	}
 	if row.Malformed != "" {
 		refusal := "strict parsing refuses it: "
@@ -65,6 +71,10 @@ func what(row report.Certificate) string {
 	switch row.Role {
 	case report.RoleClusterCA:
 		name = "cluster CA"
+	case report.RoleClientCA:
+		name = "client CA"
+	case report.RoleRequestHeaderCA:
+		name = "request-header CA"
 	case report.RoleAPIServerCopy:
 		name = "copy of the API server's certificate"
 	case report.RoleOther:
@@ -98,23 +108,15 @@ func (a *auditor) renewal(c collect.Certificate) report.Renewal {
 	case c.Role == report.RoleClusterCA || yes(c.IsCA) || yes(c.SelfSigned):
 		return report.RenewalNone
 	case c.Role == report.RoleKubeletClient || c.Role == report.RoleKubeletServing:
-		if rotates := a.nodes[c.Node].RotateCertificates; rotates != nil && *rotates {
+		if rotates := a.known.of(c.Node).RotateCertificates; rotates != nil && *rotates {
 			return report.RenewalAutomatic
 		}
 	case c.Role == report.RoleNodeStaticClient:
 		return report.RenewalManual
-	case c.Role == report.RoleAPIServer && a.target.ARM != nil && autoRotates(*a.target.ARM):
+	case c.Role == report.RoleAPIServer && a.autoRotates():
 		return report.RenewalAutomatic
 	}
 	return report.RenewalUnknown
-}
-
-// autoRotates reports whether ARM proves what AKS asks of a cluster whose
-// certificates rotate by themselves.
-func autoRotates(c target.ARM) bool {
-	hasRBAC, _ := rbac(c)
-	young, _ := age(c)
-	return hasRBAC == report.ResultPass && young == report.ResultPass
 }
 
 // stateRule is the rule of a row worse than ok, and what it says.
@@ -130,6 +132,9 @@ func stateRule(row report.Certificate, j lifetime.Judgement) (name, says string)
 	}
 	switch row.State {
 	case report.StateExpired:
+		if row.Role == report.RoleAPIServerCopy {
+			return ruleCopyExpired, fmt.Sprintf("expired %s: it was made with the node and is never refreshed; the kubelet does not use it", day(*row.NotAfter))
+		}
 		return ruleExpired, fmt.Sprintf("expired %s, %s ago", day(*row.NotAfter), lifetime.Span(-*row.SecondsLeft))
 	case report.StateCritical:
 		return ruleCritical, until

@@ -20,21 +20,33 @@ const (
 	verifyServer
 	checkClock
 	rotateByHand
+	upgradeCluster
+	recreatePool
+	restartKubelet
 )
 
 const rotationDocs = "https://learn.microsoft.com/azure/aks/certificate-rotation"
 
 // remedyFor is what to do, with the cluster's own names filled in; nil when
 // there is nothing to do. row is zero for a finding that is not about one
-// certificate. pool is that of the node it is on, empty when not known.
-func remedyFor(do remedy, t target.Target, row report.Certificate, pool string) *report.Remedy {
+// certificate.
+func (a *auditor) remedyFor(do remedy, row report.Certificate) *report.Remedy {
+	t, pool := a.target, a.known.of(row.Node).Pool
 	switch do {
 	case renewCertificate:
-		return renew(t, row, pool)
+		return a.renew(row, pool)
 	case refetchKubeconfig:
 		return refetch(t)
 	case rotateByHand:
-		return rotate(t)
+		return byHand(t)
+	case upgradeCluster:
+		return a.upgrade()
+	case recreatePool:
+		return recreate(t, pool)
+	case restartKubelet:
+		return &report.Remedy{ID: "kubelet/" + t.ID + "/" + row.Node, Commands: []string{},
+			Summary: "compare the clock of node " + row.Node + " with this machine's, and restart its kubelet (systemctl restart kubelet)",
+			Impact:  "the node reports nothing for some seconds; its pods run on"}
 	case fixServerName:
 		if t.Cluster == nil {
 			return nil
@@ -60,32 +72,37 @@ func remedyFor(do remedy, t target.Target, row report.Certificate, pool string) 
 	return nil
 }
 
-func renew(t target.Target, row report.Certificate, pool string) *report.Remedy {
+func (a *auditor) renew(row report.Certificate, pool string) *report.Remedy {
+	t := a.target
 	if t.Operand != "" {
 		return replace(row)
 	}
 	switch row.Role {
 	case report.RoleClient:
 		return refetch(t)
-	case report.RoleClusterCA, report.RoleAPIServer, report.RoleIntermediate:
+	case report.RoleClusterCA, report.RoleClientCA, report.RoleRequestHeaderCA:
+		return byHand(t)
+	case report.RoleAPIServer, report.RoleIntermediate:
 		name, ok := aksName(t)
 		if !ok {
-			return &report.Remedy{ID: "rotate/" + t.ID, Commands: []string{},
-				Summary: fmt.Sprintf("have the certificates of cluster %q rotated by whoever runs it, then fetch its kubeconfig again", t.Name),
-				Impact:  "depends on the cluster; every kubeconfig that trusts the old CA stops working"}
+			return byHand(t)
 		}
 		// Where ARM says that RBAC is off there is nothing to check first.
-		if off := t.ARM != nil && t.ARM.RBAC != nil && !*t.ARM.RBAC; row.Role != report.RoleClusterCA && !off {
+		if off := a.rbac().Result == report.ResultFail; !off {
 			return &report.Remedy{ID: "apiserver/" + t.ID,
 				Summary: "the API server's certificate renews itself on RBAC clusters created or upgraded after March 2022: check that this is one, and rotate by hand if it is not",
 				Commands: []string{"az aks show " + name + " --query '{rbac: enableRbac, version: currentKubernetesVersion, created: systemData.createdAt}'",
 					"az aks rotate-certs " + name},
 				Impact: "looking costs nothing; rotating recreates every node, with up to 30 minutes of downtime", Docs: rotationDocs}
 		}
-		return rotate(t)
+		return byHand(t)
 	}
-	if row.Node != "" && t.ARM != nil {
-		return renewNode(t, row, pool)
+	if _, ok := aksName(t); row.Node != "" && ok {
+		return a.renewNode(row, pool)
+	}
+	if row.Node != "" {
+		return &report.Remedy{ID: "nodes/" + t.ID, Commands: []string{}, Summary: fmt.Sprintf("have the nodes of cluster %q replaced, or their kubelets bootstrapped anew, by whoever runs it", t.Name),
+			Impact: "pods move"}
 	}
 	return replace(row)
 }
@@ -95,9 +112,14 @@ func replace(row report.Certificate) *report.Remedy {
 		Summary: fmt.Sprintf("have the certificate in %s issued again and replace it", row.Location)}
 }
 
-// rotate is what renews everything at once, by hand.
-func rotate(t target.Target) *report.Remedy {
-	name, _ := aksName(t)
+// byHand is what renews everything at once, by hand.
+func byHand(t target.Target) *report.Remedy {
+	name, ok := aksName(t)
+	if !ok {
+		return &report.Remedy{ID: "rotate/" + t.ID, Commands: []string{},
+			Summary: fmt.Sprintf("have the certificates of cluster %q rotated by whoever runs it, then fetch its kubeconfig again", t.Name),
+			Impact:  "depends on the cluster; every kubeconfig that trusts the old CA stops working"}
+	}
 	refetched, _ := getCredentials(t)
 	return &report.Remedy{ID: "rotate/" + t.ID, Summary: "rotate the cluster's certificates, then fetch its kubeconfig again",
 		Commands: started(t, "az aks rotate-certs "+name, refetched),
@@ -115,18 +137,51 @@ func started(t target.Target, commands ...string) []string {
 }
 
 // renewNode is what renews a node's own certificates: nodes of a new image
-// bootstrap anew; where there is no TLS bootstrapping, all are rotated by hand.
-func renewNode(t target.Target, row report.Certificate, pool string) *report.Remedy {
-	if row.Role == report.RoleNodeStaticClient {
-		return rotate(t)
+// bootstrap anew. Where there is no TLS bootstrapping all are rotated by hand,
+// and so they are where certificates have expired: an upgrade is then refused
+// (AKS#2184).
+func (a *auditor) renewNode(row report.Certificate, pool string) *report.Remedy {
+	t := a.target
+	if row.Role == report.RoleNodeStaticClient || a.known.expired {
+		return byHand(t)
 	}
 	if pool == "" {
 		pool = "POOL"
 	}
 	return &report.Remedy{ID: "nodes/" + t.ID + "/" + pool, Summary: "give the nodes a new image, which makes each bootstrap anew",
-		Commands: started(t, "az aks nodepool upgrade --cluster-name "+target.Quote(t.ARM.Name)+" --resource-group "+target.Quote(t.ARM.ResourceGroup)+
-			" --name "+target.Quote(pool)+" --node-image-only"),
-		Impact: "recreates the pool's nodes one after the other; pods move", Docs: rotationDocs}
+		Commands: started(t, "az aks nodepool upgrade "+inCluster(t)+" --name "+target.Quote(pool)+" --node-image-only"),
+		Impact:   "recreates the pool's nodes one after the other; pods move", Docs: rotationDocs}
+}
+
+// upgrade switches self-renewal on. It is refused once certificates have expired
+// (AKS#2184), which rotating by hand mends first.
+func (a *auditor) upgrade() *report.Remedy {
+	name, ok := aksName(a.target)
+	if !ok || a.known.expired {
+		return byHand(a.target)
+	}
+	return &report.Remedy{ID: "upgrade/" + a.target.ID, Summary: "upgrade the cluster, which switches self-renewal on",
+		Commands: started(a.target, "az aks get-upgrades "+name+" --output table", "az aks upgrade "+name+" --kubernetes-version VERSION"),
+		Impact:   "recreates every node, one after the other; pods move", Docs: rotationDocs}
+}
+
+// recreate makes a pool that slept through a rotation anew.
+func recreate(t target.Target, pool string) *report.Remedy {
+	if _, ok := aksName(t); !ok {
+		return byHand(t)
+	}
+	of := inCluster(t)
+	return &report.Remedy{ID: "pool/" + t.ID + "/" + pool, Summary: "make node pool " + pool + " anew: add one like it, then delete it",
+		Commands: started(t, "az aks nodepool show "+of+" --name "+target.Quote(pool),
+			"az aks nodepool add "+of+" --name NEW_POOL --mode MODE --node-count COUNT --node-vm-size SIZE",
+			"az aks nodepool delete "+of+" --name "+target.Quote(pool)),
+		Impact: "the pool's pods stop and start on the new one", Docs: rotationDocs}
+}
+
+// inCluster names the cluster as az aks nodepool wants it named.
+func inCluster(t target.Target) string {
+	name, _ := aksName(t)
+	return strings.Replace(name, "--name ", "--cluster-name ", 1)
 }
 
 func refetch(t target.Target) *report.Remedy {

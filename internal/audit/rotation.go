@@ -2,6 +2,7 @@ package audit
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -15,42 +16,33 @@ import (
 func automaticSince() time.Time { return time.Date(2022, time.April, 1, 0, 0, 0, 0, time.UTC) }
 
 // mark is where a target's part of the report begins.
-type mark struct{ certificates, nodes, gaps int }
+type mark struct{ certificates, nodes, gaps, findings int }
+
+// check is one line of evidence, and what follows from it.
+type check struct {
+	report.Evidence
+	optional bool // not knowing does not stand in the way of automatic
+	rulesOut bool // a fail means manual, not broken
+}
 
 // rotation answers whether a cluster's certificates renew themselves, check by
 // check: what rules it out comes before what shows it failing, before what
 // proves it, before not knowing.
-func (a *auditor) rotation(from mark) *report.Rotation {
-	r := &report.Rotation{Verdict: report.RotationUnknown, Evidence: []report.Evidence{}}
-	manual, broken := false, false
-	add := func(check string, result report.Result, detail string) {
-		r.Evidence = append(r.Evidence, report.Evidence{Check: check, Result: result, Detail: detail})
-	}
+func (a *auditor) rotation() *report.Rotation {
+	late, overdue := a.overdue()
+	checks := []check{a.rbac(), a.age()}
 	if c := a.target.ARM; c != nil {
-		result, detail := rbac(*c)
-		add("kubernetes-rbac", result, detail)
-		manual = manual || result == report.ResultFail
-		result, detail = age(*c)
-		add("created-or-upgraded-after-march-2022", result, detail)
-		manual = manual || result == report.ResultFail
-		result, detail = running(*c)
-		add("running", result, detail)
-		result, detail = provisioning(*c)
-		add("provisioning-state", result, detail)
-	} else {
-		add("kubernetes-rbac", report.ResultUnknown, "needs ARM")
-		add("created-or-upgraded-after-march-2022", report.ResultUnknown, "needs ARM")
+		checks = append(checks, running(*c), a.provisioning(len(late) > 0))
 	}
-	nodes, static := a.nodeEvidence(from)
-	add("nodes-rotate", nodes.Result, nodes.Detail)
-	manual = manual || static
-	overdue := a.overdue(from)
-	add("no-certificate-overdue", overdue.Result, overdue.Detail)
-	broken = overdue.Result == report.ResultFail
+	checks = append(checks, a.nodesRotate(), a.renewErrors(late), overdue)
 
-	proven := nodes.Result == report.ResultPass && overdue.Result == report.ResultPass
-	for _, e := range r.Evidence {
-		proven = proven && (e.Result == report.ResultPass || a.target.ARM == nil && e.Detail == "needs ARM")
+	r := &report.Rotation{Evidence: []report.Evidence{}}
+	manual, broken, proven := false, false, true
+	for _, c := range checks {
+		r.Evidence = append(r.Evidence, c.Evidence)
+		manual = manual || c.Result == report.ResultFail && c.rulesOut
+		broken = broken || c.Result == report.ResultFail && !c.rulesOut
+		proven = proven && (c.Result == report.ResultPass || c.Result == report.ResultUnknown && c.optional)
 	}
 	switch {
 	case manual:
@@ -59,53 +51,129 @@ func (a *auditor) rotation(from mark) *report.Rotation {
 		r.Verdict = report.RotationBroken
 	case proven:
 		r.Verdict = report.RotationAutomatic
+	default:
+		r.Verdict = report.RotationUnknown
 	}
 	return r
 }
 
 // rotationFindings says what of that somebody has to act on.
 func (a *auditor) rotationFindings() {
-	for _, n := range a.out.Nodes[a.from.nodes:] {
+	for _, n := range a.known.order {
 		if n.BootstrapMode == report.BootstrapStatic {
 			a.add(rule(ruleStatic), report.Finding{Message: "node " + n.Name + " uses a static client certificate: it has no TLS bootstrapping, and never rotates"},
 				report.Certificate{Node: n.Name, Role: report.RoleNodeStaticClient})
 		}
 	}
-	if a.target.ARM == nil {
-		return
+	if c := a.rbac(); c.Result == report.ResultFail {
+		a.find(ruleNoRBAC, "cluster "+a.target.Name+": "+c.Detail+": its certificates never rotate by themselves")
+	} else if c := a.age(); c.Result == report.ResultFail {
+		a.find(ruleNeverUpgraded, "cluster "+a.target.Name+": "+c.Detail+": its certificates rotate by themselves only after an upgrade")
 	}
-	if result, detail := rbac(*a.target.ARM); result == report.ResultFail {
-		a.find(ruleNoRBAC, "cluster "+a.target.Name+": "+detail+": its certificates never rotate by themselves")
-	}
-	if rotating(*a.target.ARM) {
+	if a.target.ARM != nil && rotating(*a.target.ARM) {
 		a.find(ruleRotating, "cluster "+a.target.Name+" is "+a.target.ARM.ProvisioningState+": until that is done, old and new certificates stand side by side")
 	}
 }
 
-func rbac(c target.ARM) (report.Result, string) {
-	switch {
-	case c.RBAC == nil:
-		return report.ResultUnknown, "ARM does not say whether Kubernetes RBAC is on"
-	case *c.RBAC:
-		return report.ResultPass, "Kubernetes RBAC is on"
+// rbac is told by ARM, or else by the API's own discovery.
+func (a *auditor) rbac() check {
+	c := check{Evidence: report.Evidence{Check: "kubernetes-rbac", Result: report.ResultUnknown}, rulesOut: true}
+	switch on := a.known.api.RBAC; {
+	case a.target.ARM != nil && a.target.ARM.RBAC != nil && *a.target.ARM.RBAC:
+		c.Result, c.Detail = report.ResultPass, "Kubernetes RBAC is on"
+	case a.target.ARM != nil && a.target.ARM.RBAC != nil:
+		c.Result, c.Detail = report.ResultFail, "Kubernetes RBAC is off, and cannot be switched on"
+	case on != nil && *on:
+		c.Result, c.Detail = report.ResultPass, "the API serves rbac.authorization.k8s.io"
+	case on != nil:
+		c.Result, c.Detail = report.ResultFail, "the API does not serve rbac.authorization.k8s.io: Kubernetes RBAC is off, and cannot be switched on"
+	case a.target.ARM != nil:
+		c.Detail = "neither ARM nor the API says whether Kubernetes RBAC is on"
+	default:
+		c.Detail = "needs ARM, or an API server that answers"
 	}
-	return report.ResultFail, "Kubernetes RBAC is off, and cannot be switched on"
+	return c
 }
 
-func age(c target.ARM) (report.Result, string) {
-	switch {
-	case c.CreatedAt != nil && !c.CreatedAt.Before(automaticSince()):
-		return report.ResultPass, "created " + day(*c.CreatedAt)
-	case since124(c.KubernetesVersion):
-		return report.ResultPass, "runs Kubernetes " + c.KubernetesVersion + ", which came out after that"
-	case c.KubernetesVersion == "":
-		return report.ResultUnknown, "ARM says neither when it was created nor what it runs"
-	case c.CreatedAt != nil:
-		return report.ResultFail, fmt.Sprintf("created %s, and still runs Kubernetes %s", day(*c.CreatedAt), c.KubernetesVersion)
+// age is whether the cluster was created or upgraded after March 2022, and the
+// fact that proves it.
+func (a *auditor) age() check {
+	c := check{Evidence: report.Evidence{Check: "created-or-upgraded-after-march-2022", Result: report.ResultUnknown}, rulesOut: true, optional: a.target.ARM == nil}
+	version, created := a.known.api.Version, a.createdBefore()
+	if arm := a.target.ARM; arm != nil {
+		if arm.CreatedAt != nil && !arm.CreatedAt.Before(automaticSince()) {
+			c.Result, c.Detail = report.ResultPass, "created "+day(*arm.CreatedAt)
+			return c
+		}
+		if arm.KubernetesVersion != "" {
+			version = arm.KubernetesVersion
+		}
 	}
-	// An old version can have been a new cluster's; that it is still served
-	// so long after is not known.
-	return report.ResultUnknown, "runs Kubernetes " + c.KubernetesVersion + ", and when it was created is not known"
+	if since124(version) {
+		c.Result, c.Detail = report.ResultPass, "runs Kubernetes "+version+", which came out after that"
+		return c
+	}
+	if image, ok := a.youngImage(); ok {
+		c.Result, c.Detail = report.ResultPass, "its nodes run the image "+image+", made after that"
+		return c
+	}
+	switch {
+	case version == "" && a.target.ARM == nil:
+		c.Detail = "needs ARM, or an API server that answers"
+	case version == "":
+		c.Detail = "neither ARM nor the API says when it was created or what it runs"
+	case created != nil:
+		c.Result, c.Detail = report.ResultFail, fmt.Sprintf("created %s, and still runs Kubernetes %s", day(*created), version)
+	default:
+		// An old version can have been a new cluster's; that it is still served
+		// so long after is not known.
+		c.Detail = "runs Kubernetes " + version + ", and when it was created is not known"
+	}
+	return c
+}
+
+// createdBefore is an instant before April 2022 at which the cluster was already
+// there: ARM's date, or its oldest node's.
+func (a *auditor) createdBefore() *time.Time {
+	var oldest *time.Time
+	if a.target.ARM != nil {
+		oldest = a.target.ARM.CreatedAt
+	}
+	for _, n := range a.known.order {
+		if n.CreatedAt != nil && (oldest == nil || n.CreatedAt.Before(*oldest)) {
+			oldest = n.CreatedAt
+		}
+	}
+	if oldest == nil || !oldest.Before(automaticSince()) {
+		return nil
+	}
+	return oldest
+}
+
+// youngImage is a node image made after March 2022 that every node, or else every
+// pool, runs. Pools of different age are what an upgrade half done leaves.
+func (a *auditor) youngImage() (image string, ok bool) {
+	var images []string
+	for _, n := range a.known.order {
+		if n.ImageVersion != "" {
+			images = append(images, n.ImageVersion)
+		}
+	}
+	if len(images) == 0 && a.target.ARM != nil {
+		for _, p := range a.target.ARM.Pools {
+			images = append(images, p.NodeImageVersion)
+		}
+	}
+	for _, i := range images {
+		year, month, ok := imageDate(i)
+		if !ok || year < 2022 || year == 2022 && month < 4 {
+			return "", false
+		}
+	}
+	if len(images) == 0 {
+		return "", false
+	}
+	return slices.Min(images), true
 }
 
 // since124 reports whether version came out after March 2022: 1.24 did in May.
@@ -115,10 +183,14 @@ func since124(version string) bool {
 	return err == nil && (major > 1 || major == 1 && minor >= 24)
 }
 
-func running(c target.ARM) (report.Result, string) {
-	if c.Stopped() {
-		return report.ResultUnknown, "the cluster is stopped: its nodes renew nothing until it runs"
-	}
+// autoRotates reports whether the cluster is what AKS asks of one whose API
+// server's certificate renews itself.
+func (a *auditor) autoRotates() bool {
+	return a.aks() && a.rbac().Result == report.ResultPass && a.age().Result == report.ResultPass
+}
+
+func running(c target.ARM) check {
+	result := check{Evidence: report.Evidence{Check: "running", Result: report.ResultUnknown}}
 	var stopped []string
 	for _, p := range c.Pools {
 		if p.Stopped() {
@@ -126,25 +198,43 @@ func running(c target.ARM) (report.Result, string) {
 		}
 	}
 	switch {
+	case c.Stopped():
+		result.Detail = "the cluster is stopped: its nodes renew nothing until it runs"
 	case len(stopped) > 0:
-		return report.ResultUnknown, "stopped, and renewing nothing until they run: pools " + strings.Join(stopped, ", ")
+		result.Detail = "stopped, and renewing nothing until they run: pools " + strings.Join(stopped, ", ")
 	case c.PowerState == "":
-		return report.ResultUnknown, "ARM does not say whether it runs"
+		result.Detail = "ARM does not say whether it runs"
+	default:
+		result.Result, result.Detail = report.ResultPass, "the cluster and its pools run"
 	}
-	return report.ResultPass, "the cluster and its pools run"
+	return result
 }
 
-func provisioning(c target.ARM) (report.Result, string) {
-	switch state := c.ProvisioningState; {
+// provisioning reads the state of the last operation. ARM does not say what that
+// operation was: a failed one is a failed rotation where the certificates show
+// the traces of one.
+func (a *auditor) provisioning(late bool) check {
+	c := check{Evidence: report.Evidence{Check: "provisioning-state", Result: report.ResultUnknown}}
+	switch state := a.target.ARM.ProvisioningState; {
 	case state == "Succeeded":
-		return report.ResultPass, "the last operation succeeded"
+		c.Result, c.Detail = report.ResultPass, "the last operation succeeded"
 	case state == "":
-		return report.ResultUnknown, "ARM does not say"
-	case rotating(c):
-		return report.ResultUnknown, state + ": a rotation is under way"
+		c.Detail = "ARM does not say"
+	case rotating(*a.target.ARM):
+		c.Detail = state + ": a rotation is under way"
+	case !strings.EqualFold(state, "Failed") && !strings.EqualFold(state, "Canceled"):
+		c.Detail = state + ": what it is doing is not known"
+	case a.found(ruleCAMismatch):
+		c.Result, c.Detail = report.ResultFail, state+", and the cluster's certificates do not agree: a rotation did not come to its end"
+	case late:
+		c.Result, c.Detail = report.ResultFail, state+", and certificates that should have been renewed were not"
 	default:
-		return report.ResultUnknown, state + ": what it was doing is not known"
+		c.Detail = state + ": what it was doing is not known"
 	}
+	if c.Result == report.ResultFail {
+		a.find(ruleRotationFailed, "cluster "+a.target.Name+" is "+c.Detail)
+	}
+	return c
 }
 
 // rotating reports whether a rotation of the certificates is under way.
@@ -152,63 +242,107 @@ func rotating(c target.ARM) bool {
 	return strings.EqualFold(c.ProvisioningState, "RotatingClusterCertificates") || strings.EqualFold(c.ProvisioningState, "ReconcilingClusterCertificates")
 }
 
-// nodeEvidence judges how the nodes of the target came by their certificates,
-// and whether they renew them. from is where its rows and nodes begin.
-func (a *auditor) nodeEvidence(from mark) (e report.Evidence, static bool) {
+// found reports whether there is a finding of that rule about the target.
+func (a *auditor) found(name string) bool {
+	return slices.ContainsFunc(a.out.Findings[a.from.findings:], func(f report.Finding) bool { return f.Rule == name })
+}
+
+// nodesRotate judges how the target's nodes came by their certificates, and
+// whether they renew them.
+func (a *auditor) nodesRotate() check {
+	c := check{Evidence: report.Evidence{Check: "nodes-rotate", Result: report.ResultUnknown}, rulesOut: true}
 	current := map[string]bool{}
-	for _, c := range a.out.Certificates[from.certificates:] {
-		current[c.Node] = current[c.Node] || c.Node != "" && c.Role == report.RoleKubeletClient
+	for _, row := range a.out.Certificates[a.from.certificates:] {
+		current[key(row.Node)] = current[key(row.Node)] || row.Node != "" && row.Role == report.RoleKubeletClient
 	}
 	var on, off, unproven []string
-	for _, n := range a.out.Nodes[from.nodes:] {
+	proven := map[string]bool{}
+	for _, n := range a.known.order {
 		switch {
+		case n.Virtual: // it has no certificate of a node's
+			proven[key(n.Name)] = true
 		case n.BootstrapMode == report.BootstrapStatic || n.RotateCertificates != nil && !*n.RotateCertificates:
 			off = append(off, n.Name)
-		case current[n.Name] && n.RotateCertificates != nil:
+		case current[key(n.Name)] && n.RotateCertificates != nil:
 			on = append(on, n.Name)
+			proven[key(n.Name)] = true
 		default:
 			unproven = append(unproven, n.Name)
 		}
 	}
-	// A pool that is stopped, or a list that could not be had, is nodes that
-	// nobody looked at.
-	unseen := false
-	for _, g := range a.out.Gaps[from.gaps:] {
-		unseen = unseen || g.Source == report.SourceNode || g.Source == report.SourceARM
-	}
 	switch {
 	case len(off) > 0:
-		return report.Evidence{Result: report.ResultFail, Detail: "these nodes do not rotate: " + few(off)}, true
+		c.Result, c.Detail = report.ResultFail, "these nodes do not rotate: "+few(off)
 	case len(unproven) > 0:
-		return report.Evidence{Result: report.ResultUnknown, Detail: fmt.Sprintf("%d nodes rotate; without evidence: %s", len(on), few(unproven))}, false
+		c.Detail = fmt.Sprintf("%s rotate; without evidence: %s", plural(len(on), "node"), few(unproven))
 	case len(on) == 0:
-		return report.Evidence{Result: report.ResultUnknown, Detail: "no node was examined"}, false
-	case unseen:
-		return report.Evidence{Result: report.ResultUnknown, Detail: fmt.Sprintf("%d nodes rotate; others could not be examined", len(on))}, false
+		c.Detail = "no node was examined"
+	case a.unseen(proven):
+		c.Detail = fmt.Sprintf("%s rotate; others could not be examined", plural(len(on), "node"))
+	default:
+		c.Result, c.Detail = report.ResultPass, fmt.Sprintf("each of %s has a certificate of its own, and rotation on", plural(len(on), "node"))
 	}
-	return report.Evidence{Result: report.ResultPass, Detail: fmt.Sprintf("all %d nodes have a certificate of their own and rotateCertificates on", len(on))}, false
+	return c
+}
+
+// unseen reports whether there are nodes, or may be, that nobody proved anything
+// of: nodes are known by a list, ARM's or the API's, that is whole.
+func (a *auditor) unseen(proven map[string]bool) bool {
+	listed := map[report.Source]bool{}
+	for _, s := range a.sources {
+		listed[s.Source] = s.Status == report.StatusOK || s.Status == report.StatusPartial
+	}
+	whole := map[report.Source]bool{report.SourceNode: listed[report.SourceNode], report.SourceKubelet: listed[report.SourceKubelet]}
+	for _, g := range a.out.Gaps[a.from.gaps:] {
+		if g.Source != report.SourceNode && g.Source != report.SourceKubelet && g.Source != report.SourceARM {
+			continue
+		}
+		of := g.Nodes
+		if g.Node != "" {
+			of = append(of, g.Node)
+		}
+		for _, n := range of {
+			if !proven[key(n)] {
+				return true
+			}
+		}
+		if len(of) == 0 {
+			if g.Reason == report.ReasonNotRunning { // a stopped pool is nodes that nobody looked at
+				return true
+			}
+			whole[g.Source] = false
+		}
+	}
+	return !whole[report.SourceNode] && !whole[report.SourceKubelet]
 }
 
 // overdue looks for self-renewing certificates past the point by which they
-// should have been renewed.
-func (a *auditor) overdue(from mark) report.Evidence {
+// should have been renewed, and says which nodes they are on.
+func (a *auditor) overdue() (nodes map[string]bool, c check) {
+	c = check{Evidence: report.Evidence{Check: "no-certificate-overdue", Result: report.ResultUnknown}}
+	nodes = map[string]bool{}
 	var late []string
 	seen := 0
-	for _, c := range a.out.Certificates[from.certificates:] {
-		if c.Renewal != report.RenewalAutomatic {
+	for _, row := range a.out.Certificates[a.from.certificates:] {
+		if row.Renewal != report.RenewalAutomatic {
 			continue
 		}
 		seen++
-		j := lifetime.Judge(lifetime.Validity{NotBefore: c.NotBefore, NotAfter: c.NotAfter}, a.in.Policy, true, a.asOf)
-		if j.OverdueAt != nil && !a.asOf.Before(*j.OverdueAt) {
-			late = append(late, what(c))
+		j := lifetime.Judge(lifetime.Validity{NotBefore: row.NotBefore, NotAfter: row.NotAfter}, a.in.Policy, true, a.asOf)
+		// Without a lifetime there is no 90 % of it: what is left then says it.
+		worn := row.NotBefore == nil && stateRank(row.State) >= stateRank(report.StateWarning)
+		if j.OverdueAt != nil && !a.asOf.Before(*j.OverdueAt) || worn {
+			late = append(late, what(row))
+			nodes[key(row.Node)] = true
 		}
 	}
 	switch {
 	case len(late) > 0:
-		return report.Evidence{Result: report.ResultFail, Detail: "past 90 % of its lifetime and not renewed: " + few(late)}
+		c.Result, c.Detail = report.ResultFail, "past 90 % of its lifetime and not renewed: "+few(late)
 	case seen == 0:
-		return report.Evidence{Result: report.ResultUnknown, Detail: "no certificate is known to renew itself"}
+		c.Detail = "no certificate is known to renew itself"
+	default:
+		c.Result, c.Detail = report.ResultPass, fmt.Sprintf("all %d that renew themselves are before 90 %% of their lifetime", seen)
 	}
-	return report.Evidence{Result: report.ResultPass, Detail: fmt.Sprintf("all %d that renew themselves are before 90 %% of their lifetime", seen)}
+	return nodes, c
 }

@@ -41,7 +41,8 @@ func TestVerdict(t *testing.T) {
 		want report.Verdict
 	}{
 		{"every node proves it", good(), healthy, report.RotationAutomatic},
-		{"without ARM its checks do not block", nil, healthy, report.RotationAutomatic},
+		{"without ARM its checks do not block", nil, append(healthy[:2:2], collect.Observation{API: &collect.API{RBAC: &yes}}), report.RotationAutomatic},
+		{"but somebody has to say that RBAC is on", nil, healthy, report.RotationUnknown},
 		{"nothing at all is known", nil, nil, report.RotationUnknown},
 		{"no node was examined", good(), nil, report.RotationUnknown},
 		{"one node could not be", good(), append(healthy[:2:2], gap), report.RotationUnknown},

@@ -14,24 +14,31 @@ type Rule struct {
 
 // The names of the rules.
 const (
-	ruleExpired      = "certificate-expired"
-	ruleCritical     = "certificate-critical"
-	ruleWarning      = "certificate-warning"
-	ruleDue          = "certificate-due"
-	ruleNotYetValid  = "certificate-not-yet-valid"
-	ruleClockSkew    = "certificate-clock-skew"
-	ruleMalformed    = "certificate-malformed"
-	ruleInverted     = "validity-inverted"
-	ruleCAExpiring   = "ca-expiring"
-	ruleCAMismatch   = "ca-mismatch"
-	ruleNameMismatch = "name-mismatch"
-	ruleSelfSigned   = "serving-self-signed"
-	ruleInsecure     = "insecure-kubeconfig"
-	ruleTokenExpired = "token-expired"
-	ruleOverdue      = "rotation-overdue"
-	ruleNoRBAC       = "rotation-off-rbac"
-	ruleStatic       = "rotation-off-static-cert"
-	ruleRotating     = "rotation-in-progress"
+	ruleExpired        = "certificate-expired"
+	ruleCritical       = "certificate-critical"
+	ruleWarning        = "certificate-warning"
+	ruleDue            = "certificate-due"
+	ruleNotYetValid    = "certificate-not-yet-valid"
+	ruleClockSkew      = "certificate-clock-skew"
+	ruleMalformed      = "certificate-malformed"
+	ruleInverted       = "validity-inverted"
+	ruleCAExpiring     = "ca-expiring"
+	ruleCAMismatch     = "ca-mismatch"
+	ruleNameMismatch   = "name-mismatch"
+	ruleSelfSigned     = "serving-self-signed"
+	ruleInsecure       = "insecure-kubeconfig"
+	ruleTokenExpired   = "token-expired"
+	ruleOverdue        = "rotation-overdue"
+	ruleNoRBAC         = "rotation-off-rbac"
+	ruleStatic         = "rotation-off-static-cert"
+	ruleRotating       = "rotation-in-progress"
+	ruleRotationFailed = "rotation-failed"
+	ruleNeverUpgraded  = "rotation-off-never-upgraded"
+	ruleRenewErrors    = "rotation-errors"
+	ruleStale          = "kubeconfig-stale"
+	ruleMissed         = "nodepool-missed-rotation"
+	ruleDisagrees      = "kubelet-disagrees"
+	ruleCopyExpired    = "apiserver-copy-expired"
 )
 
 // Rules returns the table, worst first.
@@ -45,8 +52,14 @@ func Rules() []Rule {
 			"the audited instant is more than five minutes before notBefore", checkClock},
 		{ruleInverted, report.SeverityCritical, "notAfter lies before notBefore: the certificate was never valid and never will be",
 			"the two dates are compared as they stand; there is no lifetime to judge", renewCertificate},
-		{ruleCAMismatch, report.SeverityCritical, "what the API server presents does not verify against the CA that the kubeconfig trusts",
-			"the chain presented is verified against the kubeconfig's CA bundle, or the system's roots where it names none; dates are left out of it, for each row judges its own", refetchKubeconfig},
+		{ruleCAMismatch, report.SeverityCritical, "the CA that the kubeconfig trusts, the API server's issuer, the CA on the nodes and the kubelets' issuer do not agree: a half-finished rotation, or an old kubeconfig",
+			"the chain presented is verified against the kubeconfig's CA bundle, or the system's roots where it names none; a node's ca.crt must hold the CA that signed it, and one that the API server accepts client certificates of (compared by fingerprint, kubelets' issuers by name); dates are left out of it, for each row judges its own", refetchKubeconfig},
+		{ruleStale, report.SeverityCritical, "the kubeconfig's client certificate is in date, but older than the cluster's CA: the API server no longer accepts it",
+			"none of the CAs in ConfigMap kube-system/extension-apiserver-authentication signed it; where that cannot be read, it is of the CA that the API server no longer has, or of none the kubeconfig trusts and was refused", refetchKubeconfig},
+		{ruleMissed, report.SeverityCritical, "a node pool slept through a rotation: the cluster was stopped while the control plane's certificates were rotated",
+			"every kubelet client certificate of the pool that was seen has expired, and the API server's was made after that", recreatePool},
+		{ruleRotationFailed, report.SeverityCritical, "the cluster's last operation failed, and its certificates show the traces of a rotation that did not end",
+			"provisioningState is Failed or Canceled, and there is a ca-mismatch, or a self-renewing certificate past 90 %; ARM does not say what the operation was", rotateByHand},
 		{ruleNameMismatch, report.SeverityCritical, "the API server's certificate does not cover the name that the kubeconfig calls it by",
 			"the subject alternative names are compared with tls-server-name, or else the server's host, as crypto/x509 does", fixServerName},
 		{ruleWarning, report.SeverityWarning, "the certificate is past the warning point and nothing is known to renew it",
@@ -63,10 +76,18 @@ func Rules() []Rule {
 			"kubelets renew at a random point between 70 % and 90 % of the lifetime (client-go); this one has rotation on, and is past 90 %", renewCertificate},
 		{ruleNoRBAC, report.SeverityWarning, "Kubernetes RBAC is off, so no certificate of the cluster rotates by itself",
 			"enableRBAC of the cluster's ARM resource", rotateByHand},
+		{ruleNeverUpgraded, report.SeverityWarning, "the cluster was created before April 2022 and not upgraded since: its certificates do not rotate by themselves yet",
+			"it, or a node of it, is older than that, it runs a Kubernetes before 1.24, and its node images are not younger", upgradeCluster},
+		{ruleDisagrees, report.SeverityWarning, "a kubelet's own metric and the file on its node disagree about when its certificate expires: the kubelet has not taken up a new file, or its clock is off",
+			"the metric's time to live, added to the instant it was read, is more than five minutes away from the file's notAfter", restartKubelet},
 		{ruleStatic, report.SeverityWarning, "a node without TLS bootstrapping: its client certificate never rotates",
 			"the kubelet's kubeconfig on the node names client.crt, and there is no kubelet-client-current.pem", renewCertificate},
 		{ruleDue, report.SeverityDue, "the certificate is past the warning point, renews itself and is still inside its renewal window",
 			"as certificate-warning, for one that is known to renew itself, before 90 % of its lifetime", nothingToDo},
+		{ruleRenewErrors, report.SeverityInfo, "attempts of a kubelet to renew its client certificate have failed since it was started",
+			"kubelet_certificate_manager_client_expiration_renew_errors is above zero; one old error proves nothing, but with a certificate past 90 % the verdict is broken", nothingToDo},
+		{ruleCopyExpired, report.SeverityInfo, "the copy of the API server's certificate that a node keeps has expired; it is never refreshed, and no harm",
+			"apiserver.crt on a node; the API server itself is judged by its handshake", nothingToDo},
 		{ruleRotating, report.SeverityInfo, "the cluster's certificates are being rotated right now",
 			"provisioningState of the cluster's ARM resource", nothingToDo},
 		{ruleSelfSigned, report.SeverityInfo, "the serving certificate is self-signed: only a client that pins it can verify it",
@@ -90,6 +111,12 @@ func (r Rule) Remedy() string {
 		return "give the kubeconfig the cluster's CA, and drop insecure-skip-tls-verify: kubectl config set-cluster --certificate-authority"
 	case checkClock:
 		return "compare the clocks; wait, or have the certificate issued again"
+	case upgradeCluster:
+		return "upgrade the cluster, which switches self-renewal on: az aks upgrade; where certificates have expired already, an upgrade is refused: az aks rotate-certs first"
+	case recreatePool:
+		return "make the pool anew: az aks nodepool add, then az aks nodepool delete"
+	case restartKubelet:
+		return "compare the clocks, and restart the kubelet: systemctl restart kubelet"
 	case rotateByHand:
 		return "rotate by hand: az aks rotate-certs, which recreates every node, with up to 30 minutes of downtime"
 	}

@@ -42,7 +42,7 @@ func rotation(w io.Writer, r *report.Report, look Look) {
 		}
 		colors := map[report.Verdict]string{report.RotationAutomatic: "ok", report.RotationBroken: "expired", report.RotationManual: "warning"}
 		fmt.Fprintf(w, "  %s: %s", Visible(c.Name), paint(string(c.Rotation.Verdict), colors[c.Rotation.Verdict], look.Color))
-		if c.ResourceID == "" && !look.Wide {
+		if c.ResourceID == "" && c.Rotation.Verdict == report.RotationUnknown && !look.Wide && !asked(c) {
 			fmt.Fprintln(w, " (name the cluster with -g and -n, to look at ARM and at its nodes)")
 			continue
 		}
@@ -53,6 +53,16 @@ func rotation(w io.Writer, r *report.Report, look Look) {
 			}
 		}
 	}
+}
+
+// asked reports whether the cluster's own API had anything to say.
+func asked(c report.Cluster) bool {
+	for _, s := range c.Sources {
+		if (s.Source == report.SourceKubeAPI || s.Source == report.SourceKubelet) && (s.Status == report.StatusOK || s.Status == report.StatusPartial) {
+			return true
+		}
+	}
+	return false
 }
 
 // todo lists what to do, most urgent first.
