@@ -1,0 +1,55 @@
+package kubelet
+
+import (
+	"errors"
+	"net/http"
+
+	"github.com/akscert/akscert/internal/collect"
+	"github.com/akscert/akscert/internal/kube"
+	"github.com/akscert/akscert/pkg/report"
+)
+
+// listing is the gap for nodes that could not be listed.
+func listing(err error) *collect.Gap {
+	var failed *kube.Error
+	if !errors.As(err, &failed) {
+		return &collect.Gap{Location: "nodes", Reason: report.ReasonMalformed, Message: err.Error()}
+	}
+	return failed.Gap()
+}
+
+// explain tells why a kubelet's metrics could not be had, in words that are the
+// same for every node, so that audit folds them: what API servers say of it has
+// the node's name or address in it. denied means that the user may not ask.
+func explain(err error) (gap *collect.Gap, denied bool) {
+	const doing = "reading the kubelet's metrics: "
+	var failed *kube.Error
+	if !errors.As(err, &failed) {
+		return &collect.Gap{Location: location, Reason: report.ReasonMalformed, Message: doing + err.Error()}, false
+	}
+	gap = failed.Gap()
+	switch {
+	case failed.Code == http.StatusForbidden && failed.Status:
+		gap.Message = doing + "the user may not get nodes/proxy (403)"
+		gap.Hint = "this source needs the verb get on nodes/proxy, a right that also reaches the kubelet's exec and so any container: " +
+			"grant it only to who may do that anyway; the node source reads the same certificates without it, and --sources=-kubelet leaves this one out"
+		return gap, true
+	case (failed.Code == http.StatusUnauthorized || failed.Code == http.StatusForbidden) && !failed.Status:
+		gap.Location, gap.Reason, gap.Retryable = location, report.ReasonForbidden, false
+		gap.Message = doing + "the kubelet refuses the API server"
+		gap.Hint = "the API server's own certificate for kubelets, or the kubelet's client CA, may be out of date: the node source reads the files"
+	case failed.Code == http.StatusNotFound && failed.Status:
+		gap.Message, gap.Hint = doing+"the node is gone since it was listed", "run it again"
+	case failed.Code == http.StatusNotFound:
+		gap.Message, gap.Hint = doing+"this kubelet has no metrics", "the node source reads the files"
+	case failed.Code == http.StatusBadGateway || failed.Code == http.StatusServiceUnavailable || failed.Code == http.StatusGatewayTimeout || failed.Code == http.StatusInternalServerError:
+		gap.Reason, gap.Retryable = report.ReasonUnreachable, true
+		gap.Message = doing + "the API server does not reach the kubelet"
+		gap.Hint = "is the node ready, and the tunnel to it (konnectivity) up: kubectl get nodes; kubectl -n kube-system get pods"
+	case failed.Code == http.StatusTooManyRequests:
+		gap.Message = doing + "the API server is busy (429)"
+	case failed.Code != 0 && !failed.Whole:
+		gap.Message = doing + "answered " + http.StatusText(failed.Code)
+	}
+	return gap, false
+}

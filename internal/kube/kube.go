@@ -1,0 +1,67 @@
+// Package kube is the one door to Kubernetes API servers: signing in as a
+// kubeconfig says, asking for one path, listing nodes.
+//
+// It only reads, by GET. The connection is client-go's: its TLS, its HTTP/2, its
+// impersonation. The request is net/http's own, because client-go's reads what a
+// server sends without a bound, waits as long as it is told to, and logs. No
+// token is sent to a server that was not verified, or to one that another server
+// named. No key, token, password or header reaches an error.
+package kube
+
+import (
+	"context"
+	"net/url"
+	"sync"
+	"time"
+)
+
+// Config says what a Door may do.
+type Config struct {
+	// AllowExec lets the exec plugins of kubeconfigs run.
+	AllowExec bool
+	// Parallel is how many requests are under way at once, to all clusters
+	// and for all collectors together; 0 is 16.
+	Parallel int
+	// Timeout bounds one request, from the look-up of a name to the last byte
+	// of the answer. Zero leaves it to the run's context.
+	Timeout time.Duration
+	// Proxy names the proxy for a URL, as HTTPS_PROXY and NO_PROXY in the
+	// environment would; nil for none. A kubeconfig's proxy-url beats it.
+	Proxy func(*url.URL) (*url.URL, error)
+	// Token mints a bearer token for the clusters that sign in through Entra,
+	// in place of kubelogin; nil without Azure.
+	Token     func(context.Context) (string, error)
+	UserAgent string
+}
+
+// Door makes clients. Its methods may be called at the same time.
+type Door struct {
+	cfg        Config
+	turns      chan struct{} // one for each request under way
+	pluginTime time.Duration
+
+	mu      sync.Mutex
+	plugins map[string]*plugin // by what they are run with
+}
+
+// New makes a Door. It asks nothing of the network.
+func New(cfg Config) *Door {
+	if cfg.Parallel < 1 {
+		cfg.Parallel = 16
+	}
+	return &Door{cfg: cfg, turns: make(chan struct{}, cfg.Parallel), pluginTime: pluginTime, plugins: map[string]*plugin{}}
+}
+
+// turn waits for leave to send a request. The one who has it gives it back by
+// calling done.
+func (d *Door) turn(ctx context.Context) (done func(), err error) {
+	if ctx.Err() != nil {
+		return nil, context.Cause(ctx)
+	}
+	select {
+	case d.turns <- struct{}{}:
+		return func() { <-d.turns }, nil
+	case <-ctx.Done():
+		return nil, context.Cause(ctx)
+	}
+}
