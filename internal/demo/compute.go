@@ -186,7 +186,7 @@ func (m *machine) vmID() string {
 
 func (m *machine) view() object {
 	code, status := "PowerState/running", "VM running"
-	if m.off() || m.fault.what == notRunning().what {
+	if m.off() || m.fault.off {
 		code, status = "PowerState/deallocated", "VM deallocated"
 	}
 	return object{"computerName": m.name, "osName": strings.ToLower(m.pool.osType()), "statuses": []object{

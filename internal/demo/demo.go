@@ -11,6 +11,7 @@ import (
 	"context"
 	"crypto/rand"
 	"crypto/tls"
+	"crypto/x509"
 	"crypto/x509/pkix"
 	"encoding/hex"
 	"errors"
@@ -73,6 +74,9 @@ type Estate struct {
 	scripts       sync.Mutex    // their files
 	scriptTimeout time.Duration
 
+	zips   sync.Pool       // *gzip.Writer
+	common func() []family // what every kubelet says
+
 	operations operations
 	reads      bucket
 	writes     bucket
@@ -95,7 +99,8 @@ func Start(ctx context.Context, o Options) (*Estate, error) {
 	if err != nil {
 		return nil, fmt.Errorf("starting the sample estate: %w", err)
 	}
-	e := &Estate{options: o, dir: dir, byID: map[string]*machine{}, slots: make(chan struct{}, 4*runtime.GOMAXPROCS(0)), scriptTimeout: scriptTimeout}
+	e := &Estate{options: o, dir: dir, byID: map[string]*machine{}, slots: make(chan struct{}, 4*runtime.GOMAXPROCS(0)), scriptTimeout: scriptTimeout,
+		common: sync.OnceValue(commonMetrics)}
 	e.ctx, e.stop = context.WithCancel(ctx)
 	if err := e.build(); err != nil {
 		return nil, errors.Join(fmt.Errorf("starting the sample estate: %w", err), e.Close())
@@ -135,6 +140,9 @@ func (e *Estate) addCluster(c *cluster) (err error) {
 	if c.pki, err = newAuthority(e.options.Now, "ca", c.ca); err != nil {
 		return err
 	}
+	if c.front, err = newAuthority(e.options.Now, "front-proxy-ca", c.ca); err != nil {
+		return err
+	}
 	token := make([]byte, 16)
 	if _, err := rand.Read(token); err != nil {
 		return err
@@ -144,15 +152,22 @@ func (e *Estate) addCluster(c *cluster) (err error) {
 		for n, made := range c.pools[p].nodes {
 			m := &machine{node: made, cluster: c, pool: &c.pools[p], number: n}
 			m.setName()
+			m.issued = sync.OnceValues(m.issue)
 			m.dir = filepath.Join(e.dir, c.name, m.name)
 			if e.options.Limits {
 				m.runs.fill(12, 4)
 				m.polls.fill(45, 15)
 			}
+			if m.twoCAs && c.next == nil {
+				if c.next, err = newAuthority(e.options.Now, "ca", days(1, thirtyYears)); err != nil {
+					return err
+				}
+			}
 			c.machines = append(c.machines, m)
 			e.byID[strings.ToLower(m.id())] = m
 		}
 	}
+	c.sorted = c.nodes()
 	if c.powerState() == stopped {
 		c.server = "https://" + c.dns() + ":443" // a name that is no more
 		return nil
@@ -161,7 +176,7 @@ func (e *Estate) addCluster(c *cluster) (err error) {
 	if err != nil {
 		return err
 	}
-	return e.listen(&c.server, c.pki.keyPair(der), e.apiServer(c))
+	return e.listen(&c.server, c.pki.keyPair(der), c.clientCAs(), e.apiServer(c))
 }
 
 // serveARM starts the one listener that is Azure itself.
@@ -178,12 +193,12 @@ func (e *Estate) serveARM() error {
 	if err := os.WriteFile(e.caFile, ca.pem, 0o600); err != nil {
 		return fmt.Errorf("writing the CA: %w", err)
 	}
-	return e.listen(&e.address, ca.keyPair(der), e.guard(e.azure()))
+	return e.listen(&e.address, ca.keyPair(der), nil, e.guard(e.azure()))
 }
 
 // listen serves on a port of its own, on loopback and nowhere else. address is
 // set before the first request can ask for it.
-func (e *Estate) listen(address *string, certificate tls.Certificate, handler http.Handler) error {
+func (e *Estate) listen(address *string, certificate tls.Certificate, clientCAs *x509.CertPool, handler http.Handler) error {
 	listener, err := new(net.ListenConfig).Listen(e.ctx, "tcp", "127.0.0.1:0")
 	if err != nil {
 		return fmt.Errorf("listening on loopback: %w", err)
@@ -192,7 +207,8 @@ func (e *Estate) listen(address *string, certificate tls.Certificate, handler ht
 		Handler: handler, ErrorLog: quiet(),
 		ReadHeaderTimeout: 10 * time.Second, ReadTimeout: 30 * time.Second, WriteTimeout: time.Minute, IdleTimeout: 2 * time.Minute,
 		MaxHeaderBytes: 64 << 10,
-		TLSConfig:      &tls.Config{Certificates: []tls.Certificate{certificate}, ClientAuth: tls.RequestClientCert, MinVersion: tls.VersionTLS12},
+		TLSConfig: &tls.Config{Certificates: []tls.Certificate{certificate}, MinVersion: tls.VersionTLS12,
+			ClientAuth: tls.RequestClientCert, ClientCAs: clientCAs}, // clientCAs are named in the handshake, and asked about afterwards
 	}
 	e.servers = append(e.servers, server)
 	*address = "https://" + listener.Addr().String()

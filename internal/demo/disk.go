@@ -120,20 +120,14 @@ func (m *machine) windowsFiles() (files, error) {
 // rotated adds what a kubelet that renews its certificates keeps: each with its
 // private key in the same file.
 func (m *machine) rotated(d files) error {
-	user := "system:node:" + m.name
-	client, err := m.cluster.pki.client(user, "system:nodes", m.client)
+	kept, err := m.issued()
 	if err != nil {
 		return err
 	}
-	d[m.pki("client")] = append(client, m.cluster.pki.leafPEM...)
-	if m.server == (span{}) {
-		return nil
+	d[m.pki("client")] = kept.client
+	if kept.server != nil {
+		d[m.pki("server")] = kept.server
 	}
-	server, err := m.cluster.pki.server(pkix.Name{CommonName: user, Organization: []string{"system:nodes"}}, []string{m.name}, m.server)
-	if err != nil {
-		return err
-	}
-	d[m.pki("server")] = append(certificatePEM(server), m.cluster.pki.leafPEM...)
 	return nil
 }
 
@@ -142,11 +136,7 @@ func (m *machine) rotated(d files) error {
 func (m *machine) common(d files, dir, own string, life int) error {
 	d[dir+"ca.crt"] = m.cluster.pki.pem
 	if m.twoCAs {
-		next, err := newAuthority(m.cluster.pki.now, "ca", days(1, thirtyYears))
-		if err != nil {
-			return err
-		}
-		d[dir+"ca.crt"] = append(append([]byte{}, m.cluster.pki.pem...), next.pem...)
+		d[dir+"ca.crt"] = m.cluster.trusted()
 	}
 	if m.copy != (span{}) {
 		der, err := m.cluster.serving(m.copy)

@@ -3,6 +3,7 @@ package demo
 import "strings"
 
 // fault is one way in which asking a node goes wrong. The zero value is none.
+// Most are run-command's alone, and the node's kubelet answers.
 type fault struct {
 	what    string      // in a few words
 	refuse  *azureError // what run-command answers instead of 202 …
@@ -10,10 +11,13 @@ type fault struct {
 	fail    *azureError // how the operation ends
 	message string      // what comes back instead of the script's output
 	keep    int         // only so many of the output's last bytes come back
-	hang    bool        // the operation never ends
+	hang    bool        // the operation never ends, nor do the kubelet's metrics
 	empty   bool        // the operation succeeds without any value
 	again   bool        // its result is never there: 202 for ever
 	gone    bool        // as if deleted since it was listed
+
+	off       bool // the machine is, and its kubelet
+	unproxied bool // the API server lets nobody through to the kubelet
 }
 
 // azureError is an answer that is none. {scope}, {action} and {vm} are filled in.
@@ -34,8 +38,9 @@ func (e azureError) about(m *machine) azureError {
 	return e
 }
 
+// forbidden is so by both ways to the node.
 func forbidden() fault {
-	return fault{what: "403 AuthorizationFailed", refuse: &azureError{status: 403, code: "AuthorizationFailed",
+	return fault{what: "403 AuthorizationFailed", unproxied: true, refuse: &azureError{status: 403, code: "AuthorizationFailed",
 		message: "The client '{client}' with object id '{client}' does not have authorization to perform action '{action}' " +
 			"over scope '{scope}' or the scope is invalid. If access was recently granted, please refresh your credentials."}}
 }
@@ -49,7 +54,7 @@ func lockedDown() fault {
 }
 
 func notRunning() fault {
-	return fault{what: "409 OperationNotAllowed, the VM is off", refuse: &azureError{status: 409, code: "OperationNotAllowed",
+	return fault{what: "409 OperationNotAllowed, the VM is off", off: true, refuse: &azureError{status: 409, code: "OperationNotAllowed",
 		message: "Cannot modify extensions in the VM when the VM is not running."}}
 }
 

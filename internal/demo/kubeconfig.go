@@ -6,6 +6,9 @@ import (
 	"strings"
 )
 
+// localAccount is who the certificate of local accounts is for, and the token.
+const localAccount = "masterclient"
+
 // kubeconfig is what AKS hands out: for local accounts a client certificate and
 // a token, for Entra ID a call of kubelogin.
 func (c *cluster) kubeconfig(user string) (string, error) {
@@ -14,7 +17,7 @@ func (c *cluster) kubeconfig(user string) (string, error) {
 	if c.entra && user == "clusterUser" {
 		credential = kubelogin()
 	} else {
-		certificate, err := c.pki.client("masterclient", "system:masters", c.client)
+		certificate, err := c.pki.client(localAccount, "system:masters", c.client)
 		if err != nil {
 			return "", err
 		}

@@ -2,6 +2,7 @@ package demo
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -56,9 +57,12 @@ type cluster struct {
 	// What Start fills in.
 	index    int
 	pki      *authority
+	next     *authority // in the middle of a rotation
+	front    *authority // of the API server's aggregator
 	token    string
 	server   string // https://127.0.0.1:port
 	machines []*machine
+	sorted   []*machine // those that are nodes, by name
 }
 
 // pool is an agent pool, or the standalone machines of node auto-provisioning.
@@ -111,6 +115,7 @@ type machine struct {
 
 	made    sync.Once
 	madeErr error
+	issued  func() (certificates, error)
 
 	mu       sync.Mutex
 	busy     bool // a script is running
@@ -201,7 +206,15 @@ func (m *machine) setName() {
 	}
 }
 
-// off says whether the machine is stopped.
+// trusted is the CAs of the cluster, as PEM.
+func (c *cluster) trusted() []byte {
+	if c.next == nil {
+		return c.pki.pem
+	}
+	return slices.Concat(c.pki.pem, c.next.pem)
+}
+
+// off says whether the machine is stopped with its pool or cluster.
 func (m *machine) off() bool { return m.pool.powerState(m.cluster) == stopped }
 
 // base36 is how a scale set numbers its computers: six digits.
