@@ -11,14 +11,16 @@ import (
 	"github.com/spf13/cobra"
 	"golang.org/x/net/http/httpproxy"
 
-	"github.com/akscert/akscert/internal/audit"
 	"github.com/akscert/akscert/internal/azure"
 	"github.com/akscert/akscert/internal/collect"
 	"github.com/akscert/akscert/internal/collect/apiserver"
 	"github.com/akscert/akscert/internal/collect/arm"
+	"github.com/akscert/akscert/internal/collect/kubeapi"
 	"github.com/akscert/akscert/internal/collect/kubeconfig"
+	"github.com/akscert/akscert/internal/collect/kubelet"
 	"github.com/akscert/akscert/internal/collect/node"
 	"github.com/akscert/akscert/internal/discover"
+	"github.com/akscert/akscert/internal/kube"
 	"github.com/akscert/akscert/internal/target"
 	"github.com/akscert/akscert/pkg/report"
 )
@@ -26,6 +28,7 @@ import (
 func auditCommand(s streams, now time.Time, code *int) *cobra.Command {
 	var scope discover.Scope
 	var sources string
+	var allowExec bool
 	var in inAzure
 	var j judging
 	var l limits
@@ -33,9 +36,10 @@ func auditCommand(s streams, now time.Time, code *int) *cobra.Command {
 		Use:   "audit",
 		Short: "audit the certificates of clusters",
 		Long: `Audit reads the certificates in a kubeconfig, shakes hands with the API server,
-and, for a cluster named in Azure, reads every node's certificates by
-run-command. It judges each: which expires next, what to do, and what could not
-be looked at. It only reads, and never runs an exec plugin.
+asks it and, through it, every kubelet, and, for a cluster named in Azure, reads
+every node's certificates by run-command. It judges each: which expires next,
+whether it renews itself, what to do, and what could not be looked at. It only
+reads, and runs no exec plugin unless --allow-exec says so.
 
 Without -g and -n, --context or --all-contexts it audits the current context.
 The exit code is for CI jobs: see akscert help exit-codes.`,
@@ -70,7 +74,7 @@ The exit code is for CI jobs: see akscert help exit-codes.`,
 				}
 				find = func() ([]target.Target, []report.Gap, error) { return in.find(ctx, client) }
 			}
-			collectors, named, err := choose(sources, collectors(judge, l, client))
+			collectors, named, err := choose(sources, collectors(judge, l, client, allowExec))
 			if err != nil {
 				return err
 			}
@@ -78,10 +82,9 @@ The exit code is for CI jobs: see akscert help exit-codes.`,
 			if err != nil {
 				return err
 			}
-			batches := collect.All(ctx, targets, collectors, l.parallel)
-			input := judge.input(ctx, batches)
+			input := judge.input()
 			input.Gaps, input.Named, input.SystemRoots = gaps, named, systemRoots()
-			r := audit.Audit(input)
+			r := judge.examine(ctx, targets, collectors, l.fleet(), input, nil)
 			*code = r.ExitCode
 			if client != nil {
 				running(judge, client)
@@ -95,10 +98,12 @@ The exit code is for CI jobs: see akscert help exit-codes.`,
 	flags.StringArrayVar(&scope.Contexts, "context", nil, "audit this `CONTEXT`; repeatable (default: the current one)")
 	flags.BoolVar(&scope.All, "all-contexts", false, "audit every context of the kubeconfig")
 	in.flags(c)
-	flags.StringVar(&sources, "sources", "", "only these `SOURCES`, comma-separated, of kubeconfig,apiserver,arm,node; or without: --sources=-node")
+	flags.StringVar(&sources, "sources", "", "only these `SOURCES`, comma-separated, of kubeconfig,apiserver,arm,node,kubelet,kubeapi; or without: --sources=-node")
+	flags.BoolVar(&allowExec, "allow-exec", false, "run the exec plugin that a kubeconfig names, to sign in to the API server")
 	l.flags(flags)
+	flags.DurationVar(&l.cluster, "cluster-timeout", 15*time.Minute, "bound one cluster")
 	j.flags(c)
-	complete(c, "sources", "kubeconfig", "apiserver", "arm", "node")
+	complete(c, "sources", "kubeconfig", "apiserver", "arm", "node", "kubelet", "kubeapi")
 	_ = c.RegisterFlagCompletionFunc("context", func(c *cobra.Command, _ []string, _ string) ([]string, cobra.ShellCompDirective) {
 		targets, _, _ := discover.Kubeconfig(c.Context(), discover.Scope{Kubeconfig: scope.Kubeconfig, All: true})
 		names := make([]string, 0, len(targets))
@@ -117,16 +122,22 @@ type source struct {
 }
 
 // collectors is the list of places to look at. client is nil without Azure.
-func collectors(j judge, l limits, client *azure.Client) []source {
+func collectors(j judge, l limits, client *azure.Client, allowExec bool) []source {
 	nodes := &node.Collector{Parallel: 16 * l.parallel, Progress: j.progress()}
+	proxy := httpproxy.FromEnvironment().ProxyFunc()
+	servers := kube.Config{AllowExec: allowExec, Parallel: l.parallel, Timeout: l.connect, Proxy: proxy, UserAgent: "akscert/" + version()}
 	if client != nil {
 		nodes.Runner = client
+		servers.Token = client.ServerToken
 	}
+	door := kube.New(servers)
 	return []source{
 		{kubeconfig.Collector{}, true},
-		{apiserver.Collector{ConnectTimeout: l.connect, Proxy: httpproxy.FromEnvironment().ProxyFunc()}, true},
+		{apiserver.Collector{ConnectTimeout: l.connect, Proxy: proxy, Gate: make(chan struct{}, l.parallel)}, true},
 		{arm.Collector{}, client != nil},
 		{nodes, client != nil},
+		{kubelet.Collector{Door: door}, true},
+		{kubeapi.Collector{Door: door}, true},
 	}
 }
 

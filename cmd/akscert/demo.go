@@ -11,8 +11,6 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"github.com/akscert/akscert/internal/audit"
-	"github.com/akscert/akscert/internal/collect"
 	"github.com/akscert/akscert/internal/collect/node"
 	"github.com/akscert/akscert/internal/demo"
 	"github.com/akscert/akscert/internal/discover"
@@ -45,7 +43,7 @@ akscert audit, or az, at it.`,
 				return err
 			}
 			o.Now, o.AllowedScripts, o.AllowedWindows = judge.asOf, []string{node.Script("linux")}, []string{node.Script("windows")}
-			o.WindowsAnswer = windowsAnswer(judge.asOf)
+			o.WindowsAnswer = windowsAnswer
 			o.Log = judge.said
 			if _, err := exec.LookPath("openssl"); err != nil {
 				judge.note("there is no openssl here: the sample's nodes cannot read their certificates")
@@ -78,25 +76,6 @@ akscert audit, or az, at it.`,
 	l.flags(c.Flags())
 	j.flags(c)
 	return c
-}
-
-// windowsAnswer is what probe.ps1 printed on a Windows node, with its dates
-// moved to the sample's: there is no PowerShell to run here.
-func windowsAnswer(now time.Time) func(string) string {
-	cert := func(from, to int, subject, issuer, fingerprint string) []string {
-		stamp := func(days int) string { return now.UTC().AddDate(0, 0, days).Format("2006-01-02 15:04:05Z") }
-		return []string{"cert", "from=" + stamp(from), "to=" + stamp(to), "sha256=" + strings.Repeat(fingerprint, 16), "subject=" + subject, "issuer=" + issuer, "serial=5D3A"}
-	}
-	lines := []string{"host akswin22000000", `file C:\k\pki\kubelet-client-current.pem`}
-	lines = append(lines, cert(-200, 530, "CN=system:node:akswin22000000, O=system:nodes", "CN=ca", "A1B2")...)
-	lines = append(lines, `none C:\k\pki\kubelet-server-current.pem`, `file C:\k\pki\kubelet.crt`)
-	lines = append(lines, cert(-100, 265, "CN=akswin22000000@1700000000", "CN=akswin22000000@1700000000", "C3D4")...)
-	lines = append(lines, `file C:\k\ca.crt`)
-	lines = append(lines, append(cert(-500, 10450, "CN=ca", "CN=ca", "E5F6"), "ca=true")...)
-	lines = append(lines, `seen C:\k\bootstrap-config`, "fact rotate-flag true", "fact kubelet-uses current", "done")
-	return func(string) string {
-		return fmt.Sprintf("akscert-probe begin 1 windows\r\n%s\r\nakscert-probe end %d\r\n", strings.Join(lines, "\r\n"), len(lines))
-	}
 }
 
 // keep serves the estate until the context ends.
@@ -148,11 +127,15 @@ func auditEstate(ctx context.Context, j judge, l limits, estate *demo.Estate, st
 		}
 		targets, gaps = append(targets, t), append(gaps, missing...)
 	}
-	chosen, _, err := choose("", collectors(j, l, client))
+	chosen, _, err := choose("", collectors(j, l, client, false))
 	if err != nil {
 		return 0, err
 	}
-	input := j.input(ctx, collect.All(ctx, targets, chosen, l.parallel))
+	input := j.input()
 	input.Gaps, input.SystemRoots = gaps, systemRoots()
-	return input.Interrupted, j.finish(audit.Audit(input))
+	r := j.examine(ctx, targets, chosen, l.fleet(), input, nil)
+	if r.Outcome == report.OutcomeInterrupted {
+		code = r.ExitCode
+	}
+	return code, j.finish(r)
 }

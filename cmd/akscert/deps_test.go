@@ -26,7 +26,7 @@ const module = "github.com/akscert/akscert/"
 // and "/…" at the end for a whole family.
 var allowed = map[string][]string{
 	"…/cmd/akscert": {"…/internal/audit", "…/internal/azure", "…/internal/collect", "…/internal/collect/apiserver", "…/internal/collect/arm", "…/internal/collect/file",
-		"…/internal/collect/kubeconfig", "…/internal/collect/node", "…/internal/demo", "…/internal/discover", "…/internal/render", "…/internal/target", "…/pkg/lifetime", "…/pkg/report",
+		"…/internal/collect/kubeapi", "…/internal/collect/kubeconfig", "…/internal/collect/kubelet", "…/internal/collect/node", "…/internal/demo", "…/internal/discover", "…/internal/kube", "…/internal/render", "…/internal/target", "…/pkg/lifetime", "…/pkg/report",
 		"github.com/spf13/cobra", "github.com/spf13/pflag", "golang.org/x/net/http/httpproxy", "golang.org/x/term"},
 
 	// find targets
@@ -39,7 +39,12 @@ var allowed = map[string][]string{
 	"…/internal/collect/apiserver":  {"…/internal/collect", "…/internal/target", "…/pkg/certs", "…/pkg/report", "golang.org/x/net/proxy", "golang.org/x/crypto/chacha20poly1305", "golang.org/x/crypto/cryptobyte", "golang.org/x/net/idna"},
 	"…/internal/collect/arm":        {"…/internal/collect", "…/internal/target", "…/pkg/report"},
 	"…/internal/collect/node":       {"…/internal/collect", "…/internal/target", "…/pkg/certs", "…/pkg/report"},
+	"…/internal/collect/kubelet":    {"…/internal/collect", "…/internal/kube", "…/internal/target", "…/pkg/certs", "…/pkg/report"},
+	"…/internal/collect/kubeapi":    {"…/internal/collect", "…/internal/kube", "…/internal/target", "…/pkg/certs", "…/pkg/report"},
 	"…/internal/collect/file":       {"…/internal/collect", "…/internal/collect/apiserver", "…/internal/collect/node", "…/internal/target", "…/pkg/certs", "…/pkg/report", "go.yaml.in/yaml/v3"},
+
+	// the one door to API servers
+	"…/internal/kube": {"…/internal/collect", "…/internal/target", "…/pkg/report", "golang.org/x/net/idna", "k8s.io/client-go/…"},
 
 	// the one door to Azure, and a sample of what is behind it
 	"…/internal/azure": {"…/internal/target", "…/pkg/report", "golang.org/x/time/rate", "github.com/Azure/azure-sdk-for-go/…"},

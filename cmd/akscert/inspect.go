@@ -12,7 +12,6 @@ import (
 	"golang.org/x/net/http/httpproxy"
 	"golang.org/x/term"
 
-	"github.com/akscert/akscert/internal/audit"
 	"github.com/akscert/akscert/internal/collect"
 	"github.com/akscert/akscert/internal/collect/apiserver"
 	"github.com/akscert/akscert/internal/collect/file"
@@ -57,17 +56,22 @@ Without an operand it reads standard input, which - names too.`,
 					targets = append(targets, t)
 				}
 			}
-			batches := collect.All(ctx, targets, []collect.Collector{
+			collectors := []collect.Collector{
 				file.Collector{Stdin: s.in, Endpoints: apiserver.Collector{ConnectTimeout: l.connect, Proxy: httpproxy.FromEnvironment().ProxyFunc()}},
-			}, l.parallel)
-			r := audit.Audit(judge.input(ctx, batches))
+			}
+			var empty []string
+			r := judge.examine(ctx, targets, collectors, collect.Fleet{AtOnce: l.parallel}, judge.input(), func(v collect.Visit) {
+				for _, b := range v.Batches {
+					if len(b.Observations) == 0 {
+						empty = append(empty, b.Target.Operand)
+					}
+				}
+			})
 			if err := nothing(judge, r); err != nil {
 				return err
 			}
-			for _, b := range batches {
-				if len(b.Observations) == 0 {
-					judge.note("no certificates in %s", render.Visible(b.Target.Operand))
-				}
+			for _, operand := range empty {
+				judge.note("no certificates in %s", render.Visible(operand))
 			}
 			*code = r.ExitCode
 			return judge.finish(r)

@@ -16,14 +16,15 @@ import (
 	"github.com/akscert/akscert/internal/audit"
 	"github.com/akscert/akscert/internal/collect"
 	"github.com/akscert/akscert/internal/render"
+	"github.com/akscert/akscert/internal/target"
 	"github.com/akscert/akscert/pkg/lifetime"
 	"github.com/akscert/akscert/pkg/report"
 )
 
 // limits are the flags that bound a run.
 type limits struct {
-	timeout, connect time.Duration
-	parallel         int
+	timeout, cluster, connect time.Duration
+	parallel                  int
 }
 
 func (l *limits) flags(f *pflag.FlagSet) {
@@ -32,11 +33,19 @@ func (l *limits) flags(f *pflag.FlagSet) {
 	f.IntVar(&l.parallel, "parallel", 16, "look at this `MANY` places at once")
 }
 
+// fleet is how many targets are in flight together. A cluster that waits for its
+// nodes or for Azure holds no place that is scarce; what is, --parallel bounds.
+func (l limits) fleet() collect.Fleet {
+	return collect.Fleet{AtOnce: 16 * l.parallel, Timeout: l.cluster}
+}
+
 // bound checks the limits, and ends ctx when the run's time is up.
 func (l limits) bound(ctx context.Context) (context.Context, context.CancelFunc, error) {
 	switch {
 	case l.timeout <= 0:
 		return nil, nil, hinted{fmt.Errorf("invalid --timeout %s", l.timeout), "give a time above zero, as 30m"}
+	case l.cluster < 0:
+		return nil, nil, hinted{fmt.Errorf("invalid --cluster-timeout %s", l.cluster), "give a time above zero, as 10m"}
 	case l.connect <= 0:
 		return nil, nil, hinted{fmt.Errorf("invalid --connect-timeout %s", l.connect), "give a time above zero, as 10s"}
 	case l.parallel < 1 || l.parallel > 1000:
@@ -111,19 +120,29 @@ func oneOf(flag, value string, words ...string) error {
 	return hinted{fmt.Errorf("invalid %s %q", flag, value), "one of " + strings.Join(words, ", ")}
 }
 
-// input is what an audit judges by, but for what only one command knows.
-func (j judge) input(ctx context.Context, batches []collect.Batch) audit.Input {
-	in := audit.Input{Batches: batches, Policy: j.policy, FailOn: report.Severity(j.failOn), AllowIncomplete: j.allowIncomplete, AsOf: j.asOf}
+// input is what an audit judges by.
+func (j judge) input() audit.Input {
+	return audit.Input{Policy: j.policy, FailOn: report.Severity(j.failOn), AllowIncomplete: j.allowIncomplete, AsOf: j.asOf}
+}
+
+// examine collects from every target and judges each as it comes back. visited,
+// where not nil, is told of each.
+func (j judge) examine(ctx context.Context, targets []target.Target, collectors []collect.Collector, fleet collect.Fleet, in audit.Input, visited func(collect.Visit)) *report.Report {
+	a := audit.New(in)
+	collect.Each(ctx, targets, collectors, fleet, func(_ int, v collect.Visit) {
+		for _, b := range v.Batches {
+			j.said("looked at %s of %s in %s", b.Source, render.Visible(b.Target.Name+b.Target.Operand), b.Took.Round(time.Millisecond))
+		}
+		if visited != nil {
+			visited(v)
+		}
+		a.Add(v)
+	})
 	var by interrupted
 	if errors.As(context.Cause(ctx), &by) {
-		in.Interrupted = by.code()
+		return a.Close(by.code())
 	}
-	if j.verbose {
-		for _, b := range batches {
-			fmt.Fprintf(j.s.err, "akscert: looked at %s of %s in %s\n", b.Source, render.Visible(b.Target.Name+b.Target.Operand), b.Took.Round(time.Millisecond))
-		}
-	}
-	return in
+	return a.Close(0)
 }
 
 // finish completes r with what is not judgement, and prints it.

@@ -11,8 +11,11 @@ import (
 	"crypto/x509/pkix"
 	"encoding/base64"
 	"encoding/pem"
+	"io"
+	"log"
 	"math/big"
 	"net"
+	"net/http"
 	"os"
 	"path/filepath"
 	"strconv"
@@ -105,7 +108,7 @@ var jwt = base64.RawURLEncoding.EncodeToString([]byte(`{"alg":"RS256"}`)) + "." 
 // it: estate, or estate NODES for one more cluster of so many nodes under
 // Azure's real limits.
 func startEstate(ts *testscript.TestScript, neg bool, args []string) {
-	o := demo.Options{Now: time.Now(), AllowedScripts: []string{node.Script("linux")}, AllowedWindows: []string{node.Script("windows")}, WindowsAnswer: windowsAnswer(time.Now())}
+	o := demo.Options{Now: time.Now(), AllowedScripts: []string{node.Script("linux")}, AllowedWindows: []string{node.Script("windows")}, WindowsAnswer: windowsAnswer}
 	if len(args) == 1 {
 		nodes, err := strconv.Atoi(args[0])
 		ts.Check(err)
@@ -178,7 +181,7 @@ func newEstate(t *testing.T) estate {
 	serving := func(name string, from, until time.Time) string {
 		der := issue(name, x509.Certificate{Subject: pkix.Name{CommonName: "apiserver"}, NotBefore: from, NotAfter: until,
 			IPAddresses: []net.IP{net.IPv4(127, 0, 0, 1)}, DNSNames: []string{"localhost"}, ExtKeyUsage: []x509.ExtKeyUsage{x509.ExtKeyUsageServerAuth}}, authority)
-		return listen(t, tls.Certificate{Certificate: [][]byte{der}, PrivateKey: key})
+		return listen(t, tls.Certificate{Certificate: [][]byte{der}, PrivateKey: key}, e.files["ca.pem"])
 	}
 	e.healthy = serving("server", date(2026, 1, 1), date(2028, 1, 1))
 	e.expired = serving("server-expired", date(2024, 5, 1), date(2026, 5, 1))
@@ -207,11 +210,28 @@ func newKey(t *testing.T) *ecdsa.PrivateKey {
 	return key
 }
 
-func listen(t *testing.T, cert tls.Certificate) string {
-	config := &tls.Config{Certificates: []tls.Certificate{cert}}
-	return accept(t, func(conn net.Conn) {
-		_ = tls.Server(conn, config).Handshake()
-	})
+// listen is an API server with that certificate, of a cluster without nodes that
+// accepts client certificates of ca.
+func listen(t *testing.T, cert tls.Certificate, ca []byte) string {
+	api := http.NewServeMux()
+	answer := func(path, body string) {
+		api.HandleFunc("GET "+path, func(w http.ResponseWriter, _ *http.Request) {
+			w.Header().Set("Content-Type", "application/json")
+			_, _ = io.WriteString(w, body)
+		})
+	}
+	answer("/version", `{"major":"1","minor":"33","gitVersion":"v1.33.5"}`)
+	answer("/apis", `{"kind":"APIGroupList","apiVersion":"v1","groups":[{"name":"rbac.authorization.k8s.io"}]}`)
+	answer("/api/v1/namespaces/kube-system/configmaps/extension-apiserver-authentication", `{"kind":"ConfigMap","apiVersion":"v1","metadata":{"name":"extension-apiserver-authentication"},"data":{"client-ca-file":`+strconv.Quote(string(ca))+`}}`)
+	answer("/api/v1/nodes", `{"kind":"PartialObjectMetadataList","apiVersion":"meta.k8s.io/v1","metadata":{},"items":[]}`)
+	server := &http.Server{Handler: api, TLSConfig: &tls.Config{Certificates: []tls.Certificate{cert}}, ErrorLog: log.New(io.Discard, "", 0), ReadHeaderTimeout: time.Minute}
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = server.Close() })
+	go func() { _ = server.ServeTLS(l, "", "") }()
+	return l.Addr().String()
 }
 
 // accept serves every connection to a new port of loopback.

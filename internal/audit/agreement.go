@@ -13,7 +13,7 @@ import (
 // signed the API server's certificate, those the nodes trust, those whose client
 // certificates the API server accepts, and the kubeconfig's. trust has compared
 // the first with the last already.
-func (a *auditor) agreement() {
+func (a *Auditor) agreement() {
 	k, foreign := a.known, a.found(ruleCAMismatch) // so far only trust can have found one
 	// The CA that signed what the API server presents, wherever it was found.
 	var signers []certs.Certificate
@@ -60,7 +60,7 @@ func nodesDisagree() Rule {
 
 // kubeletIssuers compares by name, which is all that a probe prints: AKS calls
 // every CA of a cluster alike, and so only a foreign one shows.
-func (a *auditor) kubeletIssuers() {
+func (a *Auditor) kubeletIssuers() {
 	var foreign []string
 	for _, n := range a.known.order {
 		c, ok := a.known.current[string(report.RoleKubeletClient)+"/"+key(n.Name)]
@@ -83,7 +83,7 @@ func share(x, y []certs.Certificate) bool {
 // stale finds a client certificate that is still in date and yet no longer of
 // use: its CA is not the cluster's any more. foreign is whether the API server is
 // not of the CA that the kubeconfig trusts.
-func (a *auditor) stale(c collect.Certificate, foreign bool) {
+func (a *Auditor) stale(c collect.Certificate, foreign bool) {
 	if c.NotAfter == nil || a.asOf.After(*c.NotAfter) {
 		return // expired is what its own row says
 	}
@@ -130,7 +130,7 @@ func by(c certs.Certificate, cas []certs.Certificate) answer {
 // missedRotation finds pools that slept through a rotation: where a cluster is
 // stopped when its certificates rotate, only the control plane's do, and the
 // pools have to be made anew (AKS, "Certificate rotation").
-func (a *auditor) missedRotation() {
+func (a *Auditor) missedRotation() {
 	if a.leaf.NotBefore == nil || a.leaf.State == report.StateExpired {
 		return
 	}

@@ -35,29 +35,52 @@ type Input struct {
 	Interrupted int
 }
 
-// Audit judges. The caller fills in the report's Tool, StartedAt and
-// DurationSeconds.
+// Audit judges all of in.Batches, those of one target in a row. The caller
+// fills in the report's Tool, StartedAt and DurationSeconds.
 func Audit(in Input) *report.Report {
-	a := &auditor{in: in, asOf: in.AsOf.UTC().Truncate(time.Second), remedies: map[string]bool{}, rows: map[string]int{}}
-	a.out = &report.Report{
-		SchemaVersion: report.SchemaVersion, Kind: report.Kind, AsOf: a.asOf, Policy: policy(in),
-		Clusters: []report.Cluster{}, Nodes: []report.Node{}, Certificates: []report.Certificate{},
-		Findings: []report.Finding{}, Remedies: []report.Remedy{}, Gaps: append([]report.Gap{}, in.Gaps...),
-	}
+	a := New(in)
 	for i := 0; i < len(in.Batches); {
 		n := i + 1
 		for n < len(in.Batches) && in.Batches[n].Target.ID == in.Batches[i].Target.ID {
 			n++
 		}
-		a.cluster(in.Batches[i:n])
+		a.Add(collect.Visit{Batches: in.Batches[i:n]})
 		i = n
 	}
+	return a.Close(in.Interrupted)
+}
+
+// New begins an audit that is given its targets one by one.
+func New(in Input) *Auditor {
+	a := &Auditor{in: in, asOf: in.AsOf.UTC().Truncate(time.Second), remedies: map[string]bool{}, rows: map[string]int{}}
+	a.out = &report.Report{
+		SchemaVersion: report.SchemaVersion, Kind: report.Kind, AsOf: a.asOf, Policy: policy(in),
+		Clusters: []report.Cluster{}, Nodes: []report.Node{}, Certificates: []report.Certificate{},
+		Findings: []report.Finding{}, Remedies: []report.Remedy{}, Gaps: append([]report.Gap{}, in.Gaps...),
+	}
+	return a
+}
+
+// Add judges one target. In which order targets come makes no difference to the
+// report.
+func (a *Auditor) Add(v collect.Visit) {
+	a.out.Gaps = append(a.out.Gaps, v.Gaps...)
+	if len(v.Batches) > 0 {
+		a.cluster(v.Batches)
+	}
+}
+
+// Close counts, draws the one conclusion, and ends the audit. interrupted is the
+// exit code of the signal that ended it early (130, 143), or 0.
+func (a *Auditor) Close(interrupted int) *report.Report {
 	order(a.out)
+	a.in.Interrupted = interrupted
 	a.close()
 	return a.out
 }
 
-type auditor struct {
+// Auditor is an audit under way.
+type Auditor struct {
 	in       Input
 	asOf     time.Time
 	out      *report.Report
@@ -71,7 +94,7 @@ type auditor struct {
 }
 
 // cluster judges what every source brought from one target.
-func (a *auditor) cluster(batches []collect.Batch) {
+func (a *Auditor) cluster(batches []collect.Batch) {
 	t := batches[0].Target
 	a.target, a.from, a.leaf = t, mark{len(a.out.Certificates), len(a.out.Nodes), len(a.out.Gaps), len(a.out.Findings)}, report.Certificate{}
 	c := report.Cluster{ID: t.ID, Name: t.Name, Context: t.Context, Sources: []report.SourceStatus{}, Credentials: []report.Credential{}}
@@ -122,7 +145,7 @@ func (a *auditor) cluster(batches []collect.Batch) {
 // coverLockedDown makes a source that was left out of the node source where ARM
 // says that run-command is locked down and every kubelet has answered for its
 // node, unless the source was asked for by name.
-func (a *auditor) coverLockedDown(batches []collect.Batch) []collect.Batch {
+func (a *Auditor) coverLockedDown(batches []collect.Batch) []collect.Batch {
 	answered := false
 	for _, b := range batches {
 		if b.Source != report.SourceKubelet {
@@ -205,7 +228,7 @@ func status(b collect.Batch) report.SourceStatus {
 }
 
 // credential judges a bearer token's own expiry.
-func (a *auditor) credential(c report.Credential) {
+func (a *Auditor) credential(c report.Credential) {
 	if c.TokenExpiresAt != nil && !c.TokenExpiresAt.After(a.asOf) {
 		a.find(ruleTokenExpired, "the bearer token of user "+c.User+" expired "+day(*c.TokenExpiresAt))
 	}
@@ -213,7 +236,7 @@ func (a *auditor) credential(c report.Credential) {
 
 // gap adds g unless it is already there: two sources may have needed the same
 // missing file. The same gap on many nodes is one, with their names.
-func (a *auditor) gap(source report.Source, g collect.Gap) {
+func (a *Auditor) gap(source report.Source, g collect.Gap) {
 	for i, have := range a.out.Gaps[a.from.gaps:] {
 		of := have.Node != "" || len(have.Nodes) > 0 // of one node or more
 		if g.Node != "" && of && have.Source == source && have.Location == g.Location && have.Reason == g.Reason && have.Message == g.Message && have.Hint == g.Hint {
@@ -238,7 +261,7 @@ func (a *auditor) gap(source report.Source, g collect.Gap) {
 }
 
 // join adds node to a gap that so far stands for one node or more.
-func (a *auditor) join(g *report.Gap, node string) {
+func (a *Auditor) join(g *report.Gap, node string) {
 	if g.Node != "" {
 		g.Nodes, g.Node = []string{g.Node}, ""
 	}
@@ -247,18 +270,18 @@ func (a *auditor) join(g *report.Gap, node string) {
 }
 
 // findOn adds a finding about the serving certificate seen last.
-func (a *auditor) findOn(name, message string) {
+func (a *Auditor) findOn(name, message string) {
 	a.add(rule(name), report.Finding{Message: message}, a.leaf)
 }
 
 // find adds a finding that is not about one certificate's row.
-func (a *auditor) find(name, message string) {
+func (a *Auditor) find(name, message string) {
 	a.add(rule(name), report.Finding{Message: message}, report.Certificate{})
 }
 
 // add adds a finding about row, which is zero for one that is not about one
 // certificate, with its rule's severity and its remedy, once.
-func (a *auditor) add(r Rule, f report.Finding, row report.Certificate) {
+func (a *Auditor) add(r Rule, f report.Finding, row report.Certificate) {
 	f.Rule, f.Cluster, f.Certificate, f.Node = r.Name, a.target.ID, row.ID, row.Node
 	f.Severity = r.Severity
 	if row.Role == report.RoleAPIServerCopy {
@@ -277,7 +300,7 @@ func (a *auditor) add(r Rule, f report.Finding, row report.Certificate) {
 }
 
 // close counts, and draws the one conclusion: outcome and exit code.
-func (a *auditor) close() {
+func (a *Auditor) close() {
 	r := a.out
 	r.Summary = report.Summary{Clusters: len(r.Clusters), Nodes: len(r.Nodes), Certificates: len(r.Certificates), Findings: len(r.Findings), Gaps: len(r.Gaps)}
 	for _, c := range r.Certificates {

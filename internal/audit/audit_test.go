@@ -187,7 +187,7 @@ func TestRenewalComesFromTheRole(t *testing.T) {
 		{report.RoleOther, certs.Certificate{}, report.RenewalUnknown},
 	}
 	for _, test := range tests {
-		if got := new(auditor).renewal(collect.Certificate{Certificate: test.cert, Role: test.role}); got != test.want {
+		if got := new(Auditor).renewal(collect.Certificate{Certificate: test.cert, Role: test.role}); got != test.want {
 			t.Errorf("%s: %s, want %s", test.role, got, test.want)
 		}
 	}

@@ -12,7 +12,7 @@ import (
 )
 
 // certificate makes the row and the findings of one certificate.
-func (a *auditor) certificate(source report.Source, c collect.Certificate) {
+func (a *Auditor) certificate(source report.Source, c collect.Certificate) {
 	c, apart := a.joined(c)
 	if n := a.known.of(c.Node); n.Name != "" {
 		c.Node = n.Name // one name for one node, whoever spelt it
@@ -100,7 +100,7 @@ func place(row report.Certificate) string {
 
 // renewal comes from the role and from configuration evidence, never from the
 // certificate's state.
-func (a *auditor) renewal(c collect.Certificate) report.Renewal {
+func (a *Auditor) renewal(c collect.Certificate) report.Renewal {
 	yes := func(b *bool) bool { return b != nil && *b }
 	switch {
 	case c.Role == report.RoleClient:
@@ -164,6 +164,8 @@ func fmtDays(d time.Duration) string { return fmt.Sprintf("%dd", int64(d/(24*tim
 // order sorts a report: worst first, then soonest notAfter, cluster, source and
 // location, so that the same audit always reads the same.
 func order(r *report.Report) {
+	slices.SortStableFunc(r.Clusters, func(x, y report.Cluster) int { return cmp.Compare(x.ID, y.ID) })
+	slices.SortStableFunc(r.Nodes, func(x, y report.Node) int { return cmp.Compare(x.Cluster, y.Cluster) })
 	soonest := func(t *time.Time) int64 {
 		if t == nil {
 			return 1 << 62 // unknown comes last

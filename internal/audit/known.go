@@ -113,7 +113,7 @@ func (k known) of(node string) report.Node {
 
 // aks reports whether the cluster is known to be one of AKS, which alone rotates
 // an API server's certificate as AKS promises.
-func (a *auditor) aks() bool {
+func (a *Auditor) aks() bool {
 	if a.target.ARM != nil {
 		return true
 	}

@@ -15,7 +15,7 @@ const agrees = 5 * time.Minute
 // joined is c with the notBefore of the node's file, where c is a kubelet's
 // metric about that very certificate: the metric has no lifetime. apart is the
 // file's notAfter where they disagree.
-func (a *auditor) joined(c collect.Certificate) (_ collect.Certificate, apart *time.Time) {
+func (a *Auditor) joined(c collect.Certificate) (_ collect.Certificate, apart *time.Time) {
 	if !c.Approximate || c.NotAfter == nil || c.NotBefore != nil {
 		return c, nil
 	}
@@ -33,7 +33,7 @@ func (a *auditor) joined(c collect.Certificate) (_ collect.Certificate, apart *t
 // renewErrors is what the kubelets say of attempts to renew that failed. The
 // counter began when the kubelet was started, so that an old error proves
 // nothing by itself; together with a certificate that is late it does.
-func (a *auditor) renewErrors(late map[string]bool) check {
+func (a *Auditor) renewErrors(late map[string]bool) check {
 	c := check{Evidence: report.Evidence{Check: "kubelet-renewal-errors"}, optional: true}
 	asked, failing, both := 0, []string{}, []string{}
 	for _, n := range a.known.order {

@@ -30,7 +30,7 @@ const rotationDocs = "https://learn.microsoft.com/azure/aks/certificate-rotation
 // remedyFor is what to do, with the cluster's own names filled in; nil when
 // there is nothing to do. row is zero for a finding that is not about one
 // certificate.
-func (a *auditor) remedyFor(do remedy, row report.Certificate) *report.Remedy {
+func (a *Auditor) remedyFor(do remedy, row report.Certificate) *report.Remedy {
 	t, pool := a.target, a.known.of(row.Node).Pool
 	switch do {
 	case renewCertificate:
@@ -72,7 +72,7 @@ func (a *auditor) remedyFor(do remedy, row report.Certificate) *report.Remedy {
 	return nil
 }
 
-func (a *auditor) renew(row report.Certificate, pool string) *report.Remedy {
+func (a *Auditor) renew(row report.Certificate, pool string) *report.Remedy {
 	t := a.target
 	if t.Operand != "" {
 		return replace(row)
@@ -140,7 +140,7 @@ func started(t target.Target, commands ...string) []string {
 // bootstrap anew. Where there is no TLS bootstrapping all are rotated by hand,
 // and so they are where certificates have expired: an upgrade is then refused
 // (AKS#2184).
-func (a *auditor) renewNode(row report.Certificate, pool string) *report.Remedy {
+func (a *Auditor) renewNode(row report.Certificate, pool string) *report.Remedy {
 	t := a.target
 	if row.Role == report.RoleNodeStaticClient || a.known.expired {
 		return byHand(t)
@@ -155,7 +155,7 @@ func (a *auditor) renewNode(row report.Certificate, pool string) *report.Remedy 
 
 // upgrade switches self-renewal on. It is refused once certificates have expired
 // (AKS#2184), which rotating by hand mends first.
-func (a *auditor) upgrade() *report.Remedy {
+func (a *Auditor) upgrade() *report.Remedy {
 	name, ok := aksName(a.target)
 	if !ok || a.known.expired {
 		return byHand(a.target)

@@ -28,7 +28,7 @@ type check struct {
 // rotation answers whether a cluster's certificates renew themselves, check by
 // check: what rules it out comes before what shows it failing, before what
 // proves it, before not knowing.
-func (a *auditor) rotation() *report.Rotation {
+func (a *Auditor) rotation() *report.Rotation {
 	late, overdue := a.overdue()
 	checks := []check{a.rbac(), a.age()}
 	if c := a.target.ARM; c != nil {
@@ -58,7 +58,7 @@ func (a *auditor) rotation() *report.Rotation {
 }
 
 // rotationFindings says what of that somebody has to act on.
-func (a *auditor) rotationFindings() {
+func (a *Auditor) rotationFindings() {
 	for _, n := range a.known.order {
 		if n.BootstrapMode == report.BootstrapStatic {
 			a.add(rule(ruleStatic), report.Finding{Message: "node " + n.Name + " uses a static client certificate: it has no TLS bootstrapping, and never rotates"},
@@ -76,7 +76,7 @@ func (a *auditor) rotationFindings() {
 }
 
 // rbac is told by ARM, or else by the API's own discovery.
-func (a *auditor) rbac() check {
+func (a *Auditor) rbac() check {
 	c := check{Evidence: report.Evidence{Check: "kubernetes-rbac", Result: report.ResultUnknown}, rulesOut: true}
 	switch on := a.known.api.RBAC; {
 	case a.target.ARM != nil && a.target.ARM.RBAC != nil && *a.target.ARM.RBAC:
@@ -97,7 +97,7 @@ func (a *auditor) rbac() check {
 
 // age is whether the cluster was created or upgraded after March 2022, and the
 // fact that proves it.
-func (a *auditor) age() check {
+func (a *Auditor) age() check {
 	c := check{Evidence: report.Evidence{Check: "created-or-upgraded-after-march-2022", Result: report.ResultUnknown}, rulesOut: true, optional: a.target.ARM == nil}
 	version, created := a.known.api.Version, a.createdBefore()
 	if arm := a.target.ARM; arm != nil {
@@ -134,7 +134,7 @@ func (a *auditor) age() check {
 
 // createdBefore is an instant before April 2022 at which the cluster was already
 // there: ARM's date, or its oldest node's.
-func (a *auditor) createdBefore() *time.Time {
+func (a *Auditor) createdBefore() *time.Time {
 	var oldest *time.Time
 	if a.target.ARM != nil {
 		oldest = a.target.ARM.CreatedAt
@@ -152,7 +152,7 @@ func (a *auditor) createdBefore() *time.Time {
 
 // youngImage is a node image made after March 2022 that every node, or else every
 // pool, runs. Pools of different age are what an upgrade half done leaves.
-func (a *auditor) youngImage() (image string, ok bool) {
+func (a *Auditor) youngImage() (image string, ok bool) {
 	var images []string
 	for _, n := range a.known.order {
 		if n.ImageVersion != "" {
@@ -185,7 +185,7 @@ func since124(version string) bool {
 
 // autoRotates reports whether the cluster is what AKS asks of one whose API
 // server's certificate renews itself.
-func (a *auditor) autoRotates() bool {
+func (a *Auditor) autoRotates() bool {
 	return a.aks() && a.rbac().Result == report.ResultPass && a.age().Result == report.ResultPass
 }
 
@@ -213,7 +213,7 @@ func running(c target.ARM) check {
 // provisioning reads the state of the last operation. ARM does not say what that
 // operation was: a failed one is a failed rotation where the certificates show
 // the traces of one.
-func (a *auditor) provisioning(late bool) check {
+func (a *Auditor) provisioning(late bool) check {
 	c := check{Evidence: report.Evidence{Check: "provisioning-state", Result: report.ResultUnknown}}
 	switch state := a.target.ARM.ProvisioningState; {
 	case state == "Succeeded":
@@ -243,13 +243,13 @@ func rotating(c target.ARM) bool {
 }
 
 // found reports whether there is a finding of that rule about the target.
-func (a *auditor) found(name string) bool {
+func (a *Auditor) found(name string) bool {
 	return slices.ContainsFunc(a.out.Findings[a.from.findings:], func(f report.Finding) bool { return f.Rule == name })
 }
 
 // nodesRotate judges how the target's nodes came by their certificates, and
 // whether they renew them.
-func (a *auditor) nodesRotate() check {
+func (a *Auditor) nodesRotate() check {
 	c := check{Evidence: report.Evidence{Check: "nodes-rotate", Result: report.ResultUnknown}, rulesOut: true}
 	current := map[string]bool{}
 	for _, row := range a.out.Certificates[a.from.certificates:] {
@@ -287,7 +287,7 @@ func (a *auditor) nodesRotate() check {
 
 // unseen reports whether there are nodes, or may be, that nobody proved anything
 // of: nodes are known by a list, ARM's or the API's, that is whole.
-func (a *auditor) unseen(proven map[string]bool) bool {
+func (a *Auditor) unseen(proven map[string]bool) bool {
 	listed := map[report.Source]bool{}
 	for _, s := range a.sources {
 		listed[s.Source] = s.Status == report.StatusOK || s.Status == report.StatusPartial
@@ -318,7 +318,7 @@ func (a *auditor) unseen(proven map[string]bool) bool {
 
 // overdue looks for self-renewing certificates past the point by which they
 // should have been renewed, and says which nodes they are on.
-func (a *auditor) overdue() (nodes map[string]bool, c check) {
+func (a *Auditor) overdue() (nodes map[string]bool, c check) {
 	c = check{Evidence: report.Evidence{Check: "no-certificate-overdue", Result: report.ResultUnknown}}
 	nodes = map[string]bool{}
 	var late []string

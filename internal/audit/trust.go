@@ -17,7 +17,7 @@ import (
 // trust compares what an API server presented with what the kubeconfig trusts.
 // Dates are left out of it: every certificate's own row judges those, and an
 // expired certificate of the right CA is not a mismatch.
-func (a *auditor) trust(h collect.Handshake) {
+func (a *Auditor) trust(h collect.Handshake) {
 	if len(h.Presented) == 0 {
 		return
 	}

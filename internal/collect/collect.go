@@ -6,8 +6,6 @@ package collect
 import (
 	"context"
 	"errors"
-	"sync"
-	"time"
 
 	"github.com/akscert/akscert/internal/target"
 	"github.com/akscert/akscert/pkg/certs"
@@ -79,47 +77,13 @@ type Collector interface {
 	Collect(ctx context.Context, t target.Target) []Observation
 }
 
-// Batch is what one collector brought from one target.
-type Batch struct {
-	Target       target.Target
-	Source       report.Source
-	Observations []Observation
-	Took         time.Duration
-}
-
-// All runs every collector on every target, at most parallel at once, and
-// returns the batches in the order of the targets, then of the collectors. A
-// pair whose turn had not come when ctx ended has one gap that says so.
-func All(ctx context.Context, targets []target.Target, collectors []Collector, parallel int) []Batch {
-	batches := make([]Batch, len(targets)*len(collectors))
-	turns := make(chan int)
-	var workers sync.WaitGroup
-	for range min(max(parallel, 1), len(batches)) {
-		workers.Go(func() {
-			for i := range turns {
-				t, c := targets[i/len(collectors)], collectors[i%len(collectors)]
-				start := time.Now()
-				var seen []Observation
-				if ctx.Err() != nil {
-					seen = []Observation{{Gap: Ended(ctx, "")}}
-				} else {
-					seen = c.Collect(ctx, t)
-				}
-				batches[i] = Batch{Target: t, Source: c.Source(), Observations: seen, Took: time.Since(start)}
-			}
-		})
-	}
-	for i := range batches {
-		turns <- i
-	}
-	close(turns)
-	workers.Wait()
-	return batches
-}
-
 // Ended is the gap for something at location that was not looked at because
 // ctx, the whole run, ended first.
 func Ended(ctx context.Context, location string) *Gap {
+	if errors.Is(context.Cause(ctx), errTargetTimeout) {
+		return &Gap{Location: location, Reason: report.ReasonTimeout, Retryable: true,
+			Message: "the cluster's time was up before this was looked at", Hint: "give each cluster more time with --cluster-timeout"}
+	}
 	if errors.Is(context.Cause(ctx), context.DeadlineExceeded) {
 		return &Gap{Location: location, Reason: report.ReasonTimeout, Retryable: true,
 			Message: "the run's time was up before this was looked at", Hint: "give the run more time with --timeout"}

@@ -93,10 +93,19 @@ func todo(w io.Writer, r *report.Report) {
 // skipped says which sources were left out by design.
 func skipped(w io.Writer, r *report.Report) {
 	for _, c := range r.Clusters {
+		var why []string
+		sources := map[string][]string{}
 		for _, s := range c.Sources {
-			if s.Status == report.StatusSkipped {
-				fmt.Fprintf(w, "\nskipped: %s of %s: %s\n", s.Source, Visible(c.Name), Visible(s.Why))
+			if s.Status != report.StatusSkipped {
+				continue
 			}
+			if sources[s.Why] == nil {
+				why = append(why, s.Why)
+			}
+			sources[s.Why] = append(sources[s.Why], string(s.Source))
+		}
+		for _, reason := range why {
+			fmt.Fprintf(w, "\nskipped: %s of %s: %s\n", listed(sources[reason]), Visible(c.Name), Visible(reason))
 		}
 	}
 	lead := "\n"
@@ -107,6 +116,15 @@ func skipped(w io.Writer, r *report.Report) {
 			fmt.Fprintf(w, "user %s signs in with %s\n", Visible(credential.User), kinds(credential, r.AsOf))
 		}
 	}
+}
+
+// listed is "a, b and c".
+func listed(words []string) string {
+	last := len(words) - 1
+	if last == 0 {
+		return words[0]
+	}
+	return strings.Join(words[:last], ", ") + " and " + words[last]
 }
 
 func kinds(c report.Credential, asOf time.Time) string {

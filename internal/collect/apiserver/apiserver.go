@@ -32,6 +32,9 @@ type Collector struct {
 	Proxy func(*url.URL) (*url.URL, error)
 	// ProxyRoots are trusted to sign for an HTTPS proxy; nil for the system's.
 	ProxyRoots *x509.CertPool
+	// Gate bounds the handshakes under way at once, over all targets: each
+	// holds a place in it. nil is no bound.
+	Gate chan struct{}
 }
 
 // Source is report.SourceAPIServer.

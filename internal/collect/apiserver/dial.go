@@ -22,6 +22,14 @@ func (c Collector) Dial(ctx context.Context, e Endpoint) ([][]byte, *collect.Gap
 	if gap != nil {
 		return nil, gap
 	}
+	if c.Gate != nil {
+		select {
+		case c.Gate <- struct{}{}:
+			defer func() { <-c.Gate }()
+		case <-ctx.Done():
+			return nil, collect.Ended(ctx, r.address)
+		}
+	}
 	limited := ctx
 	if c.ConnectTimeout > 0 {
 		var cancel context.CancelFunc

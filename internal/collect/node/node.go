@@ -35,7 +35,8 @@ type Explained interface {
 // Collector runs the probe on every node of a cluster.
 type Collector struct {
 	Runner Runner
-	// Parallel is how many nodes of one cluster are asked at once; 0 is 16.
+	// Parallel is how many nodes are asked at once, of all clusters together; 0
+	// is 16.
 	Parallel int
 	// Progress, where set, is told how far it is: of all clusters together. It
 	// is called with a cluster's nodes added to total before the first of them
@@ -44,6 +45,7 @@ type Collector struct {
 
 	mu                sync.Mutex // guards what follows, and the calls of Progress
 	done, total, gaps int
+	places            chan struct{} // one for each node that may be asked at once
 }
 
 // Source is report.SourceNode.
@@ -84,32 +86,38 @@ func (c *Collector) ask(ctx context.Context, machines []target.Machine) []collec
 	}
 	c.progress(0, len(machines), 0)
 	answers := make([][]collect.Observation, len(machines))
-	turns := make(chan int)
-	parallel := c.Parallel
-	if parallel <= 0 {
-		parallel = 16
-	}
-	var workers sync.WaitGroup
-	for range min(parallel, len(machines)) {
-		workers.Go(func() {
-			for i := range turns {
-				answers[i] = c.one(ctx, machines[i])
-				gaps := 0
-				for _, o := range answers[i] {
-					if o.Gap != nil {
-						gaps++
-					}
+	places := c.gate()
+	var asking sync.WaitGroup
+	for i, m := range machines {
+		places <- struct{}{} // a place comes free, if only because ctx ends what holds it
+		asking.Go(func() {
+			defer func() { <-places }()
+			answers[i] = c.one(ctx, m)
+			gaps := 0
+			for _, o := range answers[i] {
+				if o.Gap != nil {
+					gaps++
 				}
-				c.progress(1, 0, gaps)
 			}
+			c.progress(1, 0, gaps)
 		})
 	}
-	for i := range machines {
-		turns <- i
-	}
-	close(turns)
-	workers.Wait()
+	asking.Wait()
 	return slices.Concat(answers...)
+}
+
+// gate is what all clusters share.
+func (c *Collector) gate() chan struct{} {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.places == nil {
+		parallel := c.Parallel
+		if parallel <= 0 {
+			parallel = 16
+		}
+		c.places = make(chan struct{}, parallel)
+	}
+	return c.places
 }
 
 func (c *Collector) progress(done, total, gaps int) {
