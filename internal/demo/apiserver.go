@@ -42,7 +42,8 @@ func (e *Estate) apiServer(c *cluster) http.Handler {
 			e.answer(w, r, object{"kind": "APIVersions", "versions": []string{"v1"}, "serverAddressByClientCIDRs": []object{}})
 		case path == "/api/v1":
 			e.answer(w, r, resourceList("v1", object{"name": "nodes", "singularName": "node", "namespaced": false, "kind": "Node",
-				"verbs": []string{"get", "list"}, "shortNames": []string{"no"}}))
+				"verbs": []string{"get", "list"}, "shortNames": []string{"no"}},
+				object{"name": "configmaps", "singularName": "configmap", "namespaced": true, "kind": "ConfigMap", "verbs": []string{"get"}, "shortNames": []string{"cm"}}))
 		case path == "/apis":
 			e.answer(w, r, c.groups())
 		case isGroup && c.hasGroup(group):

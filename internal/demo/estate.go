@@ -95,7 +95,7 @@ func estate() []cluster {
 		},
 		{
 			name: "locked-down", group: "vault", location: "germanywestcentral", kubernetes: kubernetes, age: 100, lockedDown: true,
-			what: "AKS Automatic style: its node resource group refuses run-command",
+			what: "AKS Automatic style: its node resource group refuses run-command, but its kubelets answer",
 			ca:   days(100, thirtyYears), apiserver: days(100, twoYears), client: days(100, twoYears),
 			pools: []pool{{name: linuxPool, kind: scaleSet, image: ubuntu + "202509.11.0", nodes: []node{
 				{client: days(100, oneYear), server: days(100, oneYear), fault: lockedDown()},
@@ -113,7 +113,8 @@ func estate() []cluster {
 	}
 }
 
-// faulty fails in every way that a run of run-command can fail by itself.
+// faulty fails in every way that a run of run-command can fail by itself. All
+// its kubelets answer, but those of the nodes that are forbidden, off, or gone.
 func faulty(well node) cluster {
 	return cluster{
 		name: "faulty", group: "lab", location: "westus", kubernetes: "1.32.7", age: 300,
@@ -130,7 +131,7 @@ func faulty(well node) cluster {
 func stuck(well node) cluster {
 	return cluster{
 		name: "stuck", group: "lab", location: "westus", kubernetes: "1.32.7", age: 300, stuck: true,
-		what: "one node's script never ends, another is busy for ever: only a deadline ends an audit of it",
+		what: "one node's script never ends, nor do its kubelet's metrics, another is busy for ever: only a deadline ends an audit of it",
 		ca:   days(300, thirtyYears), apiserver: days(60, twoYears), client: days(60, twoYears),
 		pools: []pool{{name: linuxPool, kind: scaleSet, image: ubuntu + "202507.06.0", nodes: failing(well,
 			fault{}, hang(), busyForEver())}},
