@@ -23,6 +23,8 @@ type Report struct {
 	StartedAt       time.Time     `json:"startedAt"`       // when the audit began, by the wall clock
 	DurationSeconds float64       `json:"durationSeconds"` // seconds, to the millisecond
 	Policy          Policy        `json:"policy"`
+	Shard           *Shard        `json:"shard,omitempty"`    // where this is a part of an audit that was split
+	Sampling        string        `json:"sampling,omitempty"` // where not every node was asked, which were: "per-pool=3"
 	Outcome         Outcome       `json:"outcome"`
 	ExitCode        int           `json:"exitCode"`
 	Complete        bool          `json:"complete"` // all that was asked for was examined
@@ -55,6 +57,13 @@ type Policy struct {
 type Unknown struct {
 	WarnAt     string `json:"warnAt"`
 	CriticalAt string `json:"criticalAt"`
+}
+
+// Shard says which part of an audit's clusters a report is about, where several
+// runs divided them.
+type Shard struct {
+	Index int `json:"index"` // from 0 to Count-1
+	Count int `json:"count"` // how many shards there are, at least 1
 }
 
 // Outcome is the result of an audit in a word.
