@@ -52,7 +52,7 @@ func Audit(in Input) *report.Report {
 
 // New begins an audit that is given its targets one by one.
 func New(in Input) *Auditor {
-	a := &Auditor{in: in, asOf: in.AsOf.UTC().Truncate(time.Second), remedies: map[string]bool{}, rows: map[string]int{}}
+	a := &Auditor{in: in, asOf: in.AsOf.UTC().Truncate(time.Second), taken: report.NewTally(in.FailOn), remedies: map[string]bool{}, rows: map[string]int{}}
 	a.out = &report.Report{
 		SchemaVersion: report.SchemaVersion, Kind: report.Kind, AsOf: a.asOf, Policy: policy(in),
 		Clusters: []report.Cluster{}, Nodes: []report.Node{}, Certificates: []report.Certificate{},
@@ -64,19 +64,40 @@ func New(in Input) *Auditor {
 // Add judges one target. In which order targets come makes no difference to the
 // report.
 func (a *Auditor) Add(v collect.Visit) {
+	a.from = a.mark()
 	a.out.Gaps = append(a.out.Gaps, v.Gaps...)
 	if len(v.Batches) > 0 {
 		a.cluster(v.Batches)
 	}
 }
 
+// Take hands out what the report says of the target that was added last, which
+// has to be a cluster, and forgets it: an audit that streams keeps nothing that
+// it has written. Close still counts it.
+func (a *Auditor) Take() report.Part {
+	p, to, r := a.part(), a.from, a.out
+	a.taken.Add(p)
+	a.streams = true
+	r.Clusters, r.Certificates, r.Nodes, r.Gaps = r.Clusters[:to.clusters], r.Certificates[:to.certificates], r.Nodes[:to.nodes], r.Gaps[:to.gaps]
+	r.Findings, r.Remedies = r.Findings[:to.findings], r.Remedies[:to.remedies]
+	clear(a.rows)
+	clear(a.remedies)
+	return p
+}
+
 // Close counts, draws the one conclusion, and ends the audit. interrupted is the
-// exit code of the signal that ended it early (130, 143), or 0.
+// exit code of the signal that ended it early (130, 143), or 0. What was taken is
+// counted, and not there.
 func (a *Auditor) Close(interrupted int) *report.Report {
-	order(a.out)
-	a.in.Interrupted = interrupted
-	a.close()
-	return a.out
+	r := a.out
+	r.Sort()
+	if !a.streams {
+		r.Conclude(interrupted, a.in.AllowIncomplete)
+		return r
+	}
+	c := a.taken.Close(r.Rest(), interrupted, a.in.AllowIncomplete)
+	r.Summary, r.Outcome, r.ExitCode, r.Complete = c.Summary, c.Outcome, c.ExitCode, c.Complete
+	return r
 }
 
 // Auditor is an audit under way.
@@ -89,14 +110,33 @@ type Auditor struct {
 	known    known
 	sources  []report.SourceStatus
 	leaf     report.Certificate // the target's serving certificate
-	remedies map[string]bool    // ids already in out
-	rows     map[string]int     // ids of certificates, and where they are in out
+	taken    *report.Tally
+	streams  bool            // something was taken
+	remedies map[string]bool // ids already in out
+	rows     map[string]int  // ids of certificates, and where they are in out
+}
+
+// mark is where a target's part of the report begins.
+type mark struct{ clusters, certificates, nodes, gaps, findings, remedies int }
+
+func (a *Auditor) mark() mark {
+	r := a.out
+	return mark{len(r.Clusters), len(r.Certificates), len(r.Nodes), len(r.Gaps), len(r.Findings), len(r.Remedies)}
+}
+
+// part is what the report says of the target added last.
+func (a *Auditor) part() report.Part {
+	r, from := a.out, a.from
+	one := report.Report{Clusters: slices.Clone(r.Clusters[from.clusters:]), Certificates: slices.Clone(r.Certificates[from.certificates:]), Nodes: slices.Clone(r.Nodes[from.nodes:]),
+		Findings: slices.Clone(r.Findings[from.findings:]), Gaps: slices.Clone(r.Gaps[from.gaps:]), Remedies: slices.Clone(r.Remedies[from.remedies:])}
+	one.Sort()
+	return one.Parts()[0]
 }
 
 // cluster judges what every source brought from one target.
 func (a *Auditor) cluster(batches []collect.Batch) {
 	t := batches[0].Target
-	a.target, a.from, a.leaf = t, mark{len(a.out.Certificates), len(a.out.Nodes), len(a.out.Gaps), len(a.out.Findings)}, report.Certificate{}
+	a.target, a.leaf = t, report.Certificate{}
 	c := report.Cluster{ID: t.ID, Name: t.Name, Context: t.Context, Sources: []report.SourceStatus{}, Credentials: []report.Credential{}}
 	if t.Cluster != nil {
 		c.Server = address(t.Cluster.Server)
@@ -297,50 +337,6 @@ func (a *Auditor) add(r Rule, f report.Finding, row report.Certificate) {
 		}
 	}
 	a.out.Findings = append(a.out.Findings, f)
-}
-
-// close counts, and draws the one conclusion: outcome and exit code.
-func (a *Auditor) close() {
-	r := a.out
-	r.Summary = report.Summary{Clusters: len(r.Clusters), Nodes: len(r.Nodes), Certificates: len(r.Certificates), Findings: len(r.Findings), Gaps: len(r.Gaps)}
-	for _, c := range r.Certificates {
-		*count(&r.Summary.States, c.State)++
-	}
-	fails := false
-	for _, f := range r.Findings {
-		fails = fails || f.Severity.Rank() >= a.in.FailOn.Rank()
-	}
-	matched := len(r.Certificates) > 0 || len(r.Gaps) > 0 || len(r.Clusters) > 0
-	r.Complete = len(r.Gaps) == 0 && matched && a.in.Interrupted == 0
-	switch {
-	case a.in.Interrupted != 0:
-		r.Outcome, r.ExitCode = report.OutcomeInterrupted, a.in.Interrupted
-	case fails:
-		r.Outcome, r.ExitCode = report.OutcomeFindings, report.ExitFindings
-	case !r.Complete:
-		r.Outcome, r.ExitCode = report.OutcomeIncomplete, report.ExitIncomplete
-		if a.in.AllowIncomplete && matched {
-			r.ExitCode = report.ExitOK
-		}
-	default:
-		r.Outcome, r.ExitCode = report.OutcomeOK, report.ExitOK
-	}
-}
-
-func count(s *report.StateCounts, state report.State) *int {
-	switch state {
-	case report.StateDue:
-		return &s.Due
-	case report.StateWarning:
-		return &s.Warning
-	case report.StateCritical:
-		return &s.Critical
-	case report.StateNotYetValid:
-		return &s.NotYetValid
-	case report.StateExpired:
-		return &s.Expired
-	}
-	return &s.OK
 }
 
 func policy(in Input) report.Policy {

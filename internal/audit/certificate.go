@@ -1,9 +1,7 @@
 package audit
 
 import (
-	"cmp"
 	"fmt"
-	"slices"
 	"time"
 
 	"github.com/akscert/akscert/internal/collect"
@@ -160,38 +158,3 @@ func stateRule(row report.Certificate, j lifetime.Judgement) (name, says string)
 func day(t time.Time) string { return t.UTC().Format("2006-01-02 15:04:05Z") }
 
 func fmtDays(d time.Duration) string { return fmt.Sprintf("%dd", int64(d/(24*time.Hour))) }
-
-// order sorts a report: worst first, then soonest notAfter, cluster, source and
-// location, so that the same audit always reads the same.
-func order(r *report.Report) {
-	slices.SortStableFunc(r.Clusters, func(x, y report.Cluster) int { return cmp.Compare(x.ID, y.ID) })
-	slices.SortStableFunc(r.Nodes, func(x, y report.Node) int { return cmp.Compare(x.Cluster, y.Cluster) })
-	soonest := func(t *time.Time) int64 {
-		if t == nil {
-			return 1 << 62 // unknown comes last
-		}
-		return t.Unix()
-	}
-	slices.SortStableFunc(r.Certificates, func(x, y report.Certificate) int {
-		return cmp.Or(stateRank(y.State)-stateRank(x.State), cmp.Compare(soonest(x.NotAfter), soonest(y.NotAfter)),
-			cmp.Compare(x.Cluster, y.Cluster), cmp.Compare(x.Source, y.Source), cmp.Compare(x.Node, y.Node), cmp.Compare(x.Location, y.Location))
-	})
-	slices.SortStableFunc(r.Findings, func(x, y report.Finding) int {
-		return cmp.Or(y.Severity.Rank()-x.Severity.Rank(), cmp.Compare(soonest(x.By), soonest(y.By)), cmp.Compare(x.Cluster, y.Cluster),
-			cmp.Compare(x.Rule, y.Rule), cmp.Compare(x.Message, y.Message))
-	})
-	slices.SortStableFunc(r.Gaps, func(x, y report.Gap) int {
-		return cmp.Or(cmp.Compare(x.Cluster, y.Cluster), cmp.Compare(x.Source, y.Source), cmp.Compare(x.Node, y.Node), cmp.Compare(x.Location, y.Location), cmp.Compare(x.Message, y.Message))
-	})
-	urgency := map[string]int{}
-	for i, f := range r.Findings {
-		if _, ok := urgency[f.RemedyID]; !ok {
-			urgency[f.RemedyID] = i
-		}
-	}
-	slices.SortStableFunc(r.Remedies, func(x, y report.Remedy) int { return urgency[x.ID] - urgency[y.ID] })
-}
-
-func stateRank(s report.State) int {
-	return slices.Index([]report.State{report.StateOK, report.StateDue, report.StateWarning, report.StateCritical, report.StateNotYetValid, report.StateExpired}, s)
-}

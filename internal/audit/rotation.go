@@ -15,9 +15,6 @@ import (
 // created or upgraded after March 2022 (AKS, "Certificate rotation").
 func automaticSince() time.Time { return time.Date(2022, time.April, 1, 0, 0, 0, 0, time.UTC) }
 
-// mark is where a target's part of the report begins.
-type mark struct{ certificates, nodes, gaps, findings int }
-
 // check is one line of evidence, and what follows from it.
 type check struct {
 	report.Evidence
@@ -330,7 +327,7 @@ func (a *Auditor) overdue() (nodes map[string]bool, c check) {
 		seen++
 		j := lifetime.Judge(lifetime.Validity{NotBefore: row.NotBefore, NotAfter: row.NotAfter}, a.in.Policy, true, a.asOf)
 		// Without a lifetime there is no 90 % of it: what is left then says it.
-		worn := row.NotBefore == nil && stateRank(row.State) >= stateRank(report.StateWarning)
+		worn := row.NotBefore == nil && row.State.Rank() >= report.StateWarning.Rank()
 		if j.OverdueAt != nil && !a.asOf.Before(*j.OverdueAt) || worn {
 			late = append(late, what(row))
 			nodes[key(row.Node)] = true
