@@ -41,7 +41,7 @@ func (a *attempt) unread(broken, complaint error) *Error {
 	e := &Error{Location: a.request.Location, Reason: report.ReasonMalformed, Hint: "is a proxy or a portal page in between?"}
 	_, corrupt := errors.AsType[flate.CorruptInputError](broken)
 	switch {
-	case broken != nil && over(a.ctx):
+	case over(a.ctx):
 		return ended(a.ctx, a.client.server)
 	case errors.Is(broken, errTooLarge):
 		e.Message = fmt.Sprintf("the answer is larger than %d MiB", max(a.limit(), 1<<20)>>20)

@@ -7,6 +7,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"os/exec"
 	"strings"
@@ -124,15 +125,17 @@ func (p *plugin) run(ctx context.Context) (signed, *Error) {
 	}
 	command.Env = append(command.Env, "KUBERNETES_EXEC_INFO="+string(p.request))
 	command.WaitDelay = time.Second // for what it started and left behind with our pipe
-	out := &atMost{left: maxPlugin}
+	out := &atMost{left: maxPlugin, full: cancel}
 	command.Stdout = out
 	err := command.Run()
 	var notFound *exec.Error
 	var status *exec.ExitError
 	switch {
+	case out.left < 0:
+		return fail(report.ReasonMalformed, "did not answer as Kubernetes documents")
 	case limited.Err() != nil:
 		return fail(report.ReasonTimeout, fmt.Sprintf("had not answered after %s; nobody is there to answer it", p.limit))
-	case errors.As(err, &notFound):
+	case errors.As(err, &notFound), errors.Is(err, fs.ErrNotExist):
 		_, e := fail(report.ReasonNotFound, "is not installed")
 		if p.exec.InstallHint != "" {
 			e.Hint = clean(strings.Join(strings.Fields(p.exec.InstallHint), " "))
@@ -144,7 +147,7 @@ func (p *plugin) run(ctx context.Context) (signed, *Error) {
 		return fail(report.ReasonUnauthenticated, "could not be run: "+clean(err.Error()))
 	}
 	var answer clientauthentication.ExecCredential
-	if json.Unmarshal(out.Bytes(), &answer) != nil || answer.Kind != "ExecCredential" || answer.APIVersion != p.exec.APIVersion || answer.Status == nil {
+	if json.Unmarshal(out.kept.Bytes(), &answer) != nil || answer.Kind != "ExecCredential" || answer.APIVersion != p.exec.APIVersion || answer.Status == nil {
 		return fail(report.ReasonMalformed, "did not answer as Kubernetes documents")
 	}
 	given := signed{token: answer.Status.Token, certificate: []byte(answer.Status.ClientCertificateData), key: []byte(answer.Status.ClientKeyData)}
@@ -162,15 +165,18 @@ func (p *plugin) run(ctx context.Context) (signed, *Error) {
 	return given, nil
 }
 
-// atMost keeps what is written to it, and refuses what is too much.
+// atMost keeps what is written to it, and calls full when that is too much.
+// The buffer has a name because its ReadFrom would get past the bound.
 type atMost struct {
-	bytes.Buffer
+	kept bytes.Buffer
 	left int
+	full func()
 }
 
 func (a *atMost) Write(p []byte) (int, error) {
 	if a.left -= len(p); a.left < 0 {
+		a.full()
 		return 0, errors.New("too much output")
 	}
-	return a.Buffer.Write(p)
+	return a.kept.Write(p)
 }

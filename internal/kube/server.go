@@ -52,7 +52,9 @@ func serverOf(cluster target.Cluster, user *target.User) (server, *collect.Gap) 
 	}
 	u, err := url.Parse(cluster.Server)
 	if err != nil || u.Scheme == "" || u.Host == "" {
-		u, err = url.Parse(scheme + cluster.Server)
+		if u, err = url.Parse(scheme + cluster.Server); err == nil && u.Path != "" && u.Path != "/" {
+			err = errors.New("neither a URL nor host:port")
+		}
 	}
 	// The parser's own words are left out: they quote the address, and with it
 	// a password.
