@@ -16,6 +16,7 @@ import (
 type rig struct {
 	ctx     context.Context
 	akscert string // the binary under test
+	sources string // what it is to look at
 	cluster *cluster.Cluster
 	server  *cluster.APIServer // with a healthy certificate
 	serving cluster.Pair       // that certificate
@@ -25,6 +26,8 @@ type rig struct {
 // takes seconds. The last one kills the server.
 func TestRealCluster(t *testing.T) {
 	r := newRig(t)
+	from := time.Now().Add(-30 * cluster.Day)
+	r.serving, r.server = r.startServer(t, from, from.Add(2*365*cluster.Day))
 	t.Run("healthy", r.healthy)
 	t.Run("table", r.table)
 	t.Run("expired client certificate", r.expiredClient)
@@ -38,6 +41,7 @@ func TestRealCluster(t *testing.T) {
 	t.Run("stopped server", r.stopped)
 }
 
+// newRig starts a cluster that has no API server yet.
 func newRig(t *testing.T) *rig {
 	t.Helper()
 	// Not t.TempDir, whose name is too long for a Unix socket on some systems.
@@ -46,7 +50,7 @@ func newRig(t *testing.T) *rig {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { os.RemoveAll(dir) })
-	r := &rig{ctx: t.Context(), akscert: buildAkscert(t, dir)}
+	r := &rig{ctx: t.Context(), akscert: buildAkscert(t, dir), sources: "kubeconfig,apiserver"}
 	// The test runs in the e2e module's folder.
 	r.cluster, err = cluster.Start(r.ctx, ".", dir, os.Stderr)
 	if err != nil {
@@ -58,8 +62,6 @@ func newRig(t *testing.T) *rig {
 			t.Log(r.cluster.Logs())
 		}
 	})
-	from := time.Now().Add(-30 * cluster.Day)
-	r.serving, r.server = r.startServer(t, from, from.Add(2*365*cluster.Day))
 	return r
 }
 

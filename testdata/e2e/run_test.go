@@ -32,7 +32,7 @@ func (r *rig) run(t *testing.T, k cluster.Kubeconfig, args ...string) result {
 	if err := k.Write(path); err != nil {
 		t.Fatal(err)
 	}
-	args = append([]string{"audit", "--kubeconfig", path, "--sources", "kubeconfig,apiserver"}, args...)
+	args = append([]string{"audit", "--kubeconfig", path, "--sources", r.sources}, args...)
 	cmd := exec.CommandContext(r.ctx, r.akscert, args...)
 	cmd.Env = slices.DeleteFunc(os.Environ(), shapesOutput)
 	var stdout, stderr bytes.Buffer
@@ -79,12 +79,7 @@ func (r *rig) audit(t *testing.T, wantCode int, k cluster.Kubeconfig, args ...st
 	if res.code != wantCode {
 		t.Fatalf("exit code %d, want %d\nstdout:\n%s\nstderr:\n%s", res.code, wantCode, res.stdout, res.stderr)
 	}
-	var rep report.Report
-	dec := json.NewDecoder(strings.NewReader(res.stdout))
-	dec.DisallowUnknownFields() // what is printed is what pkg/report documents
-	if err := dec.Decode(&rep); err != nil {
-		t.Fatalf("reading the report: %v\nstdout:\n%s\nstderr:\n%s", err, res.stdout, res.stderr)
-	}
+	rep := decode(t, res.stdout)
 	if rep.ExitCode != res.code {
 		t.Errorf("report says exit code %d, it was %d", rep.ExitCode, res.code)
 	}
@@ -92,6 +87,17 @@ func (r *rig) audit(t *testing.T, wantCode int, k cluster.Kubeconfig, args ...st
 		t.Fatalf("clusters %+v, want %q alone", rep.Clusters, cluster.ContextName)
 	}
 	return rep, res
+}
+
+func decode(t *testing.T, stdout string) report.Report {
+	t.Helper()
+	var rep report.Report
+	dec := json.NewDecoder(strings.NewReader(stdout))
+	dec.DisallowUnknownFields() // what is printed is what pkg/report documents
+	if err := dec.Decode(&rep); err != nil {
+		t.Fatalf("reading the report: %v\n%s", err, stdout)
+	}
+	return rep
 }
 
 // row is the one certificate of a role.

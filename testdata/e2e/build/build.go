@@ -26,24 +26,24 @@ type Program struct {
 	StampOf string // a module
 }
 
-// Etcd and APIServer have modules of their own because their requirements
-// need not agree: the API server brings its own version of etcd's client.
+// Each project has a module of its own because their requirements need not
+// agree: the API server brings its own version of etcd's client.
 var (
-	Etcd = Program{
-		Name:    "etcd",
-		Package: "go.etcd.io/etcd/server/v3",
-		Module:  "etcd",
-	}
-	APIServer = Program{
-		Name:    "kube-apiserver",
-		Package: "k8s.io/kubernetes/cmd/kube-apiserver",
-		Module:  "kube",
-		// Without it the API server calls itself v0.0.0-master, and refuses
-		// what depends on its version.
-		Stamp:   "k8s.io/component-base/version.gitVersion",
-		StampOf: "k8s.io/kubernetes",
-	}
+	Etcd              = Program{Name: "etcd", Package: "go.etcd.io/etcd/server/v3", Module: "etcd"}
+	Containerd        = Program{Name: "containerd", Package: "github.com/containerd/containerd/v2/cmd/containerd", Module: "containerd"}
+	APIServer         = kubernetes("kube-apiserver")
+	ControllerManager = kubernetes("kube-controller-manager")
+	Kubelet           = kubernetes("kubelet")
 )
+
+// kubernetes is one of that project's programs, which call themselves
+// v0.0.0-master unless told their version, and refuse what depends on it.
+func kubernetes(name string) Program {
+	return Program{
+		Name: name, Package: "k8s.io/kubernetes/cmd/" + name, Module: "kube",
+		Stamp: "k8s.io/component-base/version.gitVersion", StampOf: "k8s.io/kubernetes",
+	}
+}
 
 // Binary returns the path of p's binary, building it unless the cache has it.
 // Root is the folder of the e2e module; progress goes to log.
@@ -88,7 +88,7 @@ func cacheKey(ctx context.Context, dir string, p Program) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	fmt.Fprintln(hash, compiler, buildFlags(p, "VERSION"))
+	fmt.Fprintln(hash, compiler, "CGO_ENABLED=0", buildFlags(p, "VERSION"))
 	return hex.EncodeToString(hash.Sum(nil))[:16], nil
 }
 
@@ -126,8 +126,10 @@ func compile(ctx context.Context, dir string, p Program, path string) error {
 func goTool(ctx context.Context, dir string, args ...string) (string, error) {
 	cmd := exec.CommandContext(ctx, "go", args...)
 	cmd.Dir = dir
-	// A workspace around the checkout would mix the modules up again.
-	cmd.Env = append(os.Environ(), "GOWORK=off")
+	// A workspace around the checkout would mix the modules up again. Without
+	// cgo a binary is the same whether the machine has a C compiler or not, and
+	// what the programs share is compiled once.
+	cmd.Env = append(os.Environ(), "GOWORK=off", "CGO_ENABLED=0")
 	var stdout, stderr bytes.Buffer
 	cmd.Stdout, cmd.Stderr = &stdout, &stderr
 	if err := cmd.Run(); err != nil {

@@ -11,6 +11,8 @@ import (
 	"net/http"
 	"strings"
 	"time"
+
+	"github.com/akscert/akscert/testdata/e2e/build"
 )
 
 // Names is what a serving certificate has to cover to be reached as the
@@ -25,11 +27,17 @@ type APIServer struct {
 	process *process
 }
 
-// StartAPIServer starts another kube-apiserver on the same etcd, which presents
-// the serving certificate and then chain, and waits until it is ready.
+// StartAPIServer starts another kube-apiserver on the same etcd, which listens
+// on loopback, presents the serving certificate and then chain, and waits until
+// it is ready.
 func (c *Cluster) StartAPIServer(ctx context.Context, serving Pair, chain ...Pair) (*APIServer, error) {
+	return c.StartAPIServerAt(ctx, net.IPv4(127, 0, 0, 1), serving, chain...)
+}
+
+// StartAPIServerAt is StartAPIServer with another address to listen on.
+func (c *Cluster) StartAPIServerAt(ctx context.Context, ip net.IP, serving Pair, chain ...Pair) (*APIServer, error) {
 	for attempt := 1; ; attempt++ {
-		s, err := c.tryAPIServer(ctx, serving, chain)
+		s, err := c.tryAPIServer(ctx, ip, serving, chain)
 		if err == nil {
 			return s, nil
 		}
@@ -40,8 +48,12 @@ func (c *Cluster) StartAPIServer(ctx context.Context, serving Pair, chain ...Pai
 	}
 }
 
-func (c *Cluster) tryAPIServer(ctx context.Context, serving Pair, chain []Pair) (*APIServer, error) {
-	addr, err := freeAddr()
+func (c *Cluster) tryAPIServer(ctx context.Context, ip net.IP, serving Pair, chain []Pair) (*APIServer, error) {
+	binary, err := build.Binary(ctx, c.root, build.APIServer, c.log)
+	if err != nil {
+		return nil, err
+	}
+	addr, err := freeAddr(ip)
 	if err != nil {
 		return nil, err
 	}
@@ -51,7 +63,7 @@ func (c *Cluster) tryAPIServer(ctx context.Context, serving Pair, chain []Pair) 
 	if err != nil {
 		return nil, fmt.Errorf("starting %q: %w", name, err)
 	}
-	p, err := start(c.Dir, name, c.apiserver, c.apiserverFlags(addr, cert, key)...)
+	p, err := start(c.Dir, name, binary, c.apiserverFlags(addr, cert, key)...)
 	if err != nil {
 		return nil, err
 	}
@@ -86,6 +98,12 @@ func (c *Cluster) apiserverFlags(addr, cert, key string) []string {
 		"--tls-private-key-file=" + key,
 		"--client-ca-file=" + c.files.ca,
 		"--authorization-mode=Node,RBAC",
+		"--enable-bootstrap-token-auth",
+		// How it goes to kubelets: as itself, by address because nobody resolves
+		// the names of nodes here, and without verifying them.
+		"--kubelet-client-certificate=" + c.files.kubeletClientCert,
+		"--kubelet-client-key=" + c.files.kubeletClientKey,
+		"--kubelet-preferred-address-types=InternalIP",
 		"--service-cluster-ip-range=10.0.0.0/16",
 		"--service-account-issuer=https://kubernetes.default.svc",
 		"--service-account-key-file=" + c.files.serviceAccountKey,
@@ -145,9 +163,9 @@ func (s *APIServer) Do(ctx context.Context, login Login, method, path string, bo
 	return resp.StatusCode, answer, err
 }
 
-// freeAddr is a loopback address nobody listens on at the moment.
-func freeAddr() (string, error) {
-	l, err := net.Listen("tcp", "127.0.0.1:0")
+// freeAddr is ip with a port nobody listens on at the moment.
+func freeAddr(ip net.IP) (string, error) {
+	l, err := net.Listen("tcp", net.JoinHostPort(ip.String(), "0"))
 	if err != nil {
 		return "", fmt.Errorf("finding a free port: %w", err)
 	}

@@ -15,7 +15,8 @@ import (
 	"github.com/akscert/akscert/testdata/e2e/build"
 )
 
-// Cluster is one etcd and the API servers in front of it.
+// Cluster is one etcd, the API servers in front of it, and what else was
+// started.
 type Cluster struct {
 	Dir string // everything it writes
 	// CA signs the API server's certificate and the clients' alike, as the
@@ -23,22 +24,26 @@ type Cluster struct {
 	CA    Pair
 	Admin Pair // a client certificate in system:masters, as az aks get-credentials --admin gives
 
-	apiserver  string // the binary
-	etcdURL    string
-	files      files
-	processes  []*process
-	apiservers int // started so far, for their names
+	root        string    // the e2e module
+	log         io.Writer // of what is built
+	etcdURL     string
+	files       files
+	processes   []*process
+	controllers *process // the kube-controller-manager that runs, if one does
+	// Started so far, for their names.
+	apiservers, controllerManagers, kubelets int
 }
 
 // files are the paths every API server of the cluster is started with.
 type files struct {
-	ca                  string
-	serviceAccountKey   string
-	requestHeaderCA     string
-	proxyCert, proxyKey string
+	ca, caKey                           string
+	serviceAccountKey                   string
+	requestHeaderCA                     string
+	proxyCert, proxyKey                 string
+	kubeletClientCert, kubeletClientKey string
 }
 
-// Start builds what is missing, makes the certificates and starts etcd. Root
+// Start builds etcd if need be, makes the certificates and starts etcd. Root
 // is the folder of the e2e module, dir an empty one whose path is short enough
 // for a Unix socket; progress goes to log.
 func Start(ctx context.Context, root, dir string, log io.Writer) (*Cluster, error) {
@@ -46,10 +51,7 @@ func Start(ctx context.Context, root, dir string, log io.Writer) (*Cluster, erro
 	if err != nil {
 		return nil, err
 	}
-	c := &Cluster{Dir: dir}
-	if c.apiserver, err = build.Binary(ctx, root, build.APIServer, log); err != nil {
-		return nil, err
-	}
+	c := &Cluster{Dir: dir, root: root, log: log}
 	if err := c.makeCertificates(time.Now()); err != nil {
 		return nil, err
 	}
@@ -76,6 +78,10 @@ func (c *Cluster) makeCertificates(now time.Time) error {
 	}); err != nil {
 		return err
 	}
+	kubeletClient, err := c.CA.Issue(Spec{CommonName: kubeletClientName, NotBefore: from, NotAfter: from.Add(2 * 365 * Day)})
+	if err != nil {
+		return err
+	}
 	// A CA of its own: whoever holds a certificate of this one may claim to
 	// be anybody.
 	frontProxyCA, err := NewCA("front-proxy-ca", from, from.Add(30*365*Day))
@@ -90,15 +96,16 @@ func (c *Cluster) makeCertificates(now time.Time) error {
 	if err != nil {
 		return err
 	}
-	return c.writeFiles(frontProxyCA, frontProxy, serviceAccounts)
+	return c.writeFiles(frontProxyCA, frontProxy, serviceAccounts, kubeletClient)
 }
 
-func (c *Cluster) writeFiles(frontProxyCA, frontProxy, serviceAccounts Pair) error {
-	var errs [4]error
-	c.files.ca, _, errs[0] = c.CA.write(c.Dir, "ca")
+func (c *Cluster) writeFiles(frontProxyCA, frontProxy, serviceAccounts, kubeletClient Pair) error {
+	var errs [5]error
+	c.files.ca, c.files.caKey, errs[0] = c.CA.write(c.Dir, "ca")
 	c.files.requestHeaderCA, _, errs[1] = frontProxyCA.write(c.Dir, "front-proxy-ca")
 	c.files.proxyCert, c.files.proxyKey, errs[2] = frontProxy.write(c.Dir, "front-proxy-client")
 	_, c.files.serviceAccountKey, errs[3] = serviceAccounts.write(c.Dir, "service-accounts")
+	c.files.kubeletClientCert, c.files.kubeletClientKey, errs[4] = kubeletClient.write(c.Dir, kubeletClientName)
 	return errors.Join(errs[:]...)
 }
 

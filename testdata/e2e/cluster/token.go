@@ -5,19 +5,18 @@ import (
 	"encoding/json"
 	"fmt"
 	"net/http"
-	"time"
 )
 
 // MintToken has the server mint a token for the default service account, which
 // it makes first: the controller that would have made it is not running.
 func (s *APIServer) MintToken(ctx context.Context, admin Pair) (string, error) {
 	const accounts = "/api/v1/namespaces/default/serviceaccounts"
-	login := Login{Client: &admin}
-	if err := s.makeAccount(ctx, login, accounts); err != nil {
+	account := map[string]any{"apiVersion": "v1", "kind": "ServiceAccount", "metadata": map[string]any{"name": "default"}}
+	if err := s.create(ctx, admin, accounts, account); err != nil {
 		return "", fmt.Errorf("making the default service account: %w", err)
 	}
 	request := []byte(`{"apiVersion":"authentication.k8s.io/v1","kind":"TokenRequest","spec":{"expirationSeconds":3600}}`)
-	status, body, err := s.Do(ctx, login, http.MethodPost, accounts+"/default/token", request)
+	status, body, err := s.Do(ctx, Login{Client: &admin}, http.MethodPost, accounts+"/default/token", request)
 	if err != nil {
 		return "", fmt.Errorf("requesting a token: %w", err)
 	}
@@ -31,28 +30,4 @@ func (s *APIServer) MintToken(ctx context.Context, admin Pair) (string, error) {
 		return "", fmt.Errorf("reading the token's answer: %w", err)
 	}
 	return answer.Status.Token, nil
-}
-
-// makeAccount tries for a while: the server is ready before its own controller
-// has made the namespace.
-func (s *APIServer) makeAccount(ctx context.Context, login Login, accounts string) error {
-	account := []byte(`{"apiVersion":"v1","kind":"ServiceAccount","metadata":{"name":"default"}}`)
-	ctx, cancel := context.WithTimeout(ctx, 30*time.Second)
-	defer cancel()
-	for {
-		status, body, err := s.Do(ctx, login, http.MethodPost, accounts, account)
-		switch {
-		case err != nil:
-			return err
-		case status == http.StatusCreated || status == http.StatusConflict:
-			return nil
-		case status != http.StatusNotFound:
-			return fmt.Errorf("status %d: %s", status, body)
-		}
-		select {
-		case <-ctx.Done():
-			return fmt.Errorf("%w: %s", ctx.Err(), body)
-		case <-time.After(100 * time.Millisecond):
-		}
-	}
 }
