@@ -74,7 +74,9 @@ The exit code is for CI jobs: see akscert help exit-codes.`,
 				}
 				find = func() ([]target.Target, []report.Gap, error) { return in.find(ctx, client) }
 			}
-			collectors, named, err := choose(sources, collectors(judge, l, client, allowExec))
+			progress := newProgress(s.err, judge.quiet)
+			judge.s.err = progress
+			collectors, named, err := choose(sources, collectors(progress, l, client, allowExec))
 			if err != nil {
 				return err
 			}
@@ -84,7 +86,10 @@ The exit code is for CI jobs: see akscert help exit-codes.`,
 			}
 			input := judge.input()
 			input.Gaps, input.Named, input.SystemRoots = gaps, named, systemRoots()
-			r := judge.examine(ctx, targets, collectors, l.fleet(), input, nil)
+			r, err := judge.examine(ctx, examination{targets: targets, collectors: collectors, fleet: l.fleet(), input: input, progress: progress})
+			if err != nil {
+				return err
+			}
 			*code = r.ExitCode
 			if client != nil {
 				running(judge, client)
@@ -122,8 +127,8 @@ type source struct {
 }
 
 // collectors is the list of places to look at. client is nil without Azure.
-func collectors(j judge, l limits, client *azure.Client, allowExec bool) []source {
-	nodes := &node.Collector{Parallel: 16 * l.parallel, Progress: j.progress()}
+func collectors(p *progress, l limits, client *azure.Client, allowExec bool) []source {
+	nodes := &node.Collector{Parallel: 16 * l.parallel, Progress: p.ran}
 	proxy := httpproxy.FromEnvironment().ProxyFunc()
 	servers := kube.Config{AllowExec: allowExec, Parallel: l.parallel, Timeout: l.connect, Proxy: proxy, UserAgent: "akscert/" + version()}
 	if client != nil {

@@ -127,13 +127,18 @@ func auditEstate(ctx context.Context, j judge, l limits, estate *demo.Estate, st
 		}
 		targets, gaps = append(targets, t), append(gaps, missing...)
 	}
-	chosen, _, err := choose("", collectors(j, l, client, false))
+	progress := newProgress(j.s.err, j.quiet)
+	j.s.err = progress
+	chosen, _, err := choose("", collectors(progress, l, client, false))
 	if err != nil {
 		return 0, err
 	}
 	input := j.input()
 	input.Gaps, input.SystemRoots = gaps, systemRoots()
-	r := j.examine(ctx, targets, chosen, l.fleet(), input, nil)
+	r, err := j.examine(ctx, examination{targets: targets, collectors: chosen, fleet: l.fleet(), input: input, progress: progress})
+	if err != nil {
+		return 0, err
+	}
 	if r.Outcome == report.OutcomeInterrupted {
 		code = r.ExitCode
 	}

@@ -27,7 +27,7 @@ const module = "github.com/akscert/akscert/"
 var allowed = map[string][]string{
 	"…/cmd/akscert": {"…/internal/audit", "…/internal/azure", "…/internal/collect", "…/internal/collect/apiserver", "…/internal/collect/arm", "…/internal/collect/file",
 		"…/internal/collect/kubeapi", "…/internal/collect/kubeconfig", "…/internal/collect/kubelet", "…/internal/collect/node", "…/internal/demo", "…/internal/discover", "…/internal/kube", "…/internal/render", "…/internal/target", "…/pkg/lifetime", "…/pkg/report",
-		"github.com/spf13/cobra", "github.com/spf13/pflag", "golang.org/x/net/http/httpproxy", "golang.org/x/term"},
+		"github.com/spf13/cobra", "github.com/spf13/pflag", "golang.org/x/net/http/httpproxy", "golang.org/x/term", "github.com/vbauerster/mpb/v8", "github.com/vbauerster/mpb/v8/decor"},
 
 	// find targets
 	"…/internal/target":   {},

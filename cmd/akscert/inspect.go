@@ -60,13 +60,17 @@ Without an operand it reads standard input, which - names too.`,
 				file.Collector{Stdin: s.in, Endpoints: apiserver.Collector{ConnectTimeout: l.connect, Proxy: httpproxy.FromEnvironment().ProxyFunc()}},
 			}
 			var empty []string
-			r := judge.examine(ctx, targets, collectors, collect.Fleet{AtOnce: l.parallel}, judge.input(), func(v collect.Visit) {
-				for _, b := range v.Batches {
-					if len(b.Observations) == 0 {
-						empty = append(empty, b.Target.Operand)
+			r, err := judge.examine(ctx, examination{targets: targets, collectors: collectors, fleet: collect.Fleet{AtOnce: l.parallel}, input: judge.input(),
+				visited: func(v collect.Visit) {
+					for _, b := range v.Batches {
+						if len(b.Observations) == 0 {
+							empty = append(empty, b.Target.Operand)
+						}
 					}
-				}
-			})
+				}})
+			if err != nil {
+				return err
+			}
 			if err := nothing(judge, r); err != nil {
 				return err
 			}

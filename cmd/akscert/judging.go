@@ -3,7 +3,6 @@ package main
 import (
 	"bytes"
 	"context"
-	"errors"
 	"fmt"
 	"os"
 	"strings"
@@ -16,7 +15,6 @@ import (
 	"github.com/akscert/akscert/internal/audit"
 	"github.com/akscert/akscert/internal/collect"
 	"github.com/akscert/akscert/internal/render"
-	"github.com/akscert/akscert/internal/target"
 	"github.com/akscert/akscert/pkg/lifetime"
 	"github.com/akscert/akscert/pkg/report"
 )
@@ -70,12 +68,12 @@ func (j *judging) flags(c *cobra.Command) {
 	f.StringVar(&j.failOn, "fail-on", "warning", "exit 1 at this `SEVERITY` or worse: due, warning, critical, expired or none")
 	f.BoolVar(&j.allowIncomplete, "allow-incomplete", false, "exit 0, not 3, when nothing fails but part could not be examined")
 	f.StringVar(&j.now, "now", "", "judge as of this `INSTANT`, as 2027-01-31T00:00:00Z")
-	f.StringVarP(&j.output, "output", "o", "table", "print a `FORMAT`: table, wide or json")
+	f.StringVarP(&j.output, "output", "o", "table", "print a `FORMAT`: table, wide, json, or ndjson, which writes each cluster as it is done")
 	f.StringVar(&j.color, "color", "auto", "colour: auto, always or never")
 	f.BoolVarP(&j.quiet, "quiet", "q", false, "no notes on stderr")
 	f.BoolVarP(&j.verbose, "verbose", "v", false, "say on stderr what is looked at")
 	complete(c, "fail-on", "due", "warning", "critical", "expired", "none")
-	complete(c, "output", "table", "wide", "json")
+	complete(c, "output", "table", "wide", "json", "ndjson")
 	complete(c, "color", "auto", "always", "never")
 }
 
@@ -96,7 +94,7 @@ func (j judging) read(s streams, now time.Time) (judge, error) {
 	if err := oneOf("--fail-on", j.failOn, "due", "warning", "critical", "expired", "none"); err != nil {
 		return judge{}, err
 	}
-	if err := oneOf("--output", j.output, "table", "wide", "json"); err != nil {
+	if err := oneOf("--output", j.output, "table", "wide", "json", "ndjson"); err != nil {
 		return judge{}, err
 	}
 	if err := oneOf("--color", j.color, "auto", "always", "never"); err != nil {
@@ -125,44 +123,27 @@ func (j judge) input() audit.Input {
 	return audit.Input{Policy: j.policy, FailOn: report.Severity(j.failOn), AllowIncomplete: j.allowIncomplete, AsOf: j.asOf}
 }
 
-// examine collects from every target and judges each as it comes back. visited,
-// where not nil, is told of each.
-func (j judge) examine(ctx context.Context, targets []target.Target, collectors []collect.Collector, fleet collect.Fleet, in audit.Input, visited func(collect.Visit)) *report.Report {
-	a := audit.New(in)
-	collect.Each(ctx, targets, collectors, fleet, func(_ int, v collect.Visit) {
-		for _, b := range v.Batches {
-			j.said("looked at %s of %s in %s", b.Source, render.Visible(b.Target.Name+b.Target.Operand), b.Took.Round(time.Millisecond))
-		}
-		if visited != nil {
-			visited(v)
-		}
-		a.Add(v)
-	})
-	var by interrupted
-	if errors.As(context.Cause(ctx), &by) {
-		return a.Close(by.code())
-	}
-	return a.Close(0)
-}
-
 // finish completes r with what is not judgement, and prints it.
 func (j judge) finish(r *report.Report) error {
-	r.Tool = report.Tool{Name: "akscert", Version: version()}
+	r.Tool = tool()
 	r.StartedAt = j.started.UTC().Truncate(time.Second)
 	r.DurationSeconds = time.Since(j.started).Round(time.Millisecond).Seconds()
 	// In memory first: what cannot be rendered must leave stdout empty.
 	var b bytes.Buffer
 	var err error
-	if j.output == "json" {
+	switch j.output {
+	case "json":
 		err = render.JSON(&b, r)
-	} else {
+	case "ndjson": // all but the end is written already
+		err = render.Line(&b, r.Closing())
+	default:
 		err = render.Table(&b, r, j.look())
 	}
 	if err != nil {
 		return fmt.Errorf("rendering the report: %w", err)
 	}
 	if _, err := j.s.out.Write(b.Bytes()); err != nil {
-		return hinted{fmt.Errorf("writing the report: %w", err), "nothing of a partly written report can be trusted: make room and run it again"}
+		return unwritten(err)
 	}
 	return nil
 }

@@ -30,6 +30,10 @@ type Input struct {
 	Named []report.Source
 	// SystemRoots verify an API server whose kubeconfig names no CA.
 	SystemRoots *x509.CertPool
+	// Shard and Sampling say which part of the clusters, and of their nodes, was
+	// asked for; nil and empty for all.
+	Shard    *report.Shard
+	Sampling string
 	// Interrupted is the exit code of the signal that ended the audit early
 	// (130, 143), or 0.
 	Interrupted int
@@ -54,12 +58,16 @@ func Audit(in Input) *report.Report {
 func New(in Input) *Auditor {
 	a := &Auditor{in: in, asOf: in.AsOf.UTC().Truncate(time.Second), taken: report.NewTally(in.FailOn), remedies: map[string]bool{}, rows: map[string]int{}}
 	a.out = &report.Report{
-		SchemaVersion: report.SchemaVersion, Kind: report.Kind, AsOf: a.asOf, Policy: policy(in),
+		SchemaVersion: report.SchemaVersion, Kind: report.Kind, AsOf: a.asOf, Policy: policy(in), Shard: in.Shard, Sampling: in.Sampling,
 		Clusters: []report.Cluster{}, Nodes: []report.Node{}, Certificates: []report.Certificate{},
 		Findings: []report.Finding{}, Remedies: []report.Remedy{}, Gaps: append([]report.Gap{}, in.Gaps...),
 	}
 	return a
 }
+
+// Header is what a stream of this audit begins with. The caller fills in Tool and
+// StartedAt.
+func (a *Auditor) Header() report.Header { return a.out.Header() }
 
 // Add judges one target. In which order targets come makes no difference to the
 // report.
