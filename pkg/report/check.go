@@ -1,0 +1,90 @@
+package report
+
+import "fmt"
+
+// check refuses a report that breaks its own contract in a way that whoever
+// reads it would stumble over, and one whose rows are not all there.
+func (r *Report) check() error {
+	if err := r.checkHead(); err != nil {
+		return err
+	}
+	for i, c := range r.Clusters {
+		if err := c.check(fmt.Sprintf("clusters[%d]", i)); err != nil {
+			return err
+		}
+	}
+	for i, c := range r.Certificates {
+		if c.State.Rank() > StateExpired.Rank() {
+			return invalid("certificates[%d]: state %q is none", i, clip(string(c.State)))
+		}
+		if c.Count < 1 {
+			return invalid("certificates[%d]: count %d", i, c.Count)
+		}
+	}
+	for i, f := range r.Findings {
+		if f.Severity.Rank() > SeverityExpired.Rank() {
+			return invalid("findings[%d]: severity %q is none", i, clip(string(f.Severity)))
+		}
+	}
+	ids := map[string]bool{}
+	for i, remedy := range r.Remedies {
+		if remedy.Commands == nil {
+			return invalid("remedies[%d]: commands is no list", i)
+		}
+		if ids[remedy.ID] {
+			return invalid("remedies[%d]: id %q is there twice", i, clip(remedy.ID))
+		}
+		ids[remedy.ID] = true
+	}
+	for i, g := range r.Gaps {
+		if g.Count < 1 {
+			return invalid("gaps[%d]: count %d", i, g.Count)
+		}
+	}
+	counted := *r
+	counted.Conclude(0, false)
+	if r.Summary != counted.Summary {
+		return &Error{ProblemCutShort, "the report is not all there: its summary counts other rows than it has", auditAgain}
+	}
+	return nil
+}
+
+func (r *Report) checkHead() error {
+	const century = 100 * 366 * 24 * 3600
+	switch {
+	case r.AsOf.IsZero():
+		return invalid("asOf is no instant")
+	case r.DurationSeconds < 0 || r.DurationSeconds >= century: // JSON has no NaN
+		return invalid("durationSeconds is %g", r.DurationSeconds)
+	case r.Policy.FailOn != SeverityNone && r.Policy.FailOn.Rank() > SeverityExpired.Rank():
+		return invalid("policy: failOn %q is none", clip(string(r.Policy.FailOn)))
+	case r.Shard != nil && (r.Shard.Index < 0 || r.Shard.Index >= r.Shard.Count):
+		return invalid("shard: index %d of %d", r.Shard.Index, r.Shard.Count)
+	}
+	may := map[Outcome][]int{OutcomeOK: {ExitOK}, OutcomeFindings: {ExitFindings}, OutcomeIncomplete: {ExitIncomplete, ExitOK}, OutcomeInterrupted: {ExitSIGINT, ExitSIGTERM}}
+	codes, ok := may[r.Outcome]
+	if !ok {
+		return invalid("outcome %q is none", clip(string(r.Outcome)))
+	}
+	for _, code := range codes {
+		if r.ExitCode == code {
+			return nil
+		}
+	}
+	return invalid("outcome %s with exit code %d", r.Outcome, r.ExitCode)
+}
+
+func (c Cluster) check(where string) error {
+	if c.Sources == nil || c.Credentials == nil {
+		return invalid("%s: sources or credentials is no list", where)
+	}
+	for _, credential := range c.Credentials {
+		if credential.Kinds == nil {
+			return invalid("%s: kinds of a credential is no list", where)
+		}
+	}
+	if c.Rotation != nil && c.Rotation.Evidence == nil {
+		return invalid("%s: evidence of rotation is no list", where)
+	}
+	return nil
+}
