@@ -270,6 +270,8 @@ func (a *Auditor) nodesRotate() check {
 	switch {
 	case len(off) > 0:
 		c.Result, c.Detail = report.ResultFail, "these nodes do not rotate: "+few(off)
+	case a.in.Sampling != "":
+		c.Detail = fmt.Sprintf("a sample (%s): %s rotate, and nothing is claimed of the others", a.in.Sampling, plural(len(on), "node"))
 	case len(unproven) > 0:
 		c.Detail = fmt.Sprintf("%s rotate; without evidence: %s", plural(len(on), "node"), few(unproven))
 	case len(on) == 0:

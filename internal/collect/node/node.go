@@ -38,6 +38,8 @@ type Collector struct {
 	// Parallel is how many nodes are asked at once, of all clusters together; 0
 	// is 16.
 	Parallel int
+	// PerPool is how many nodes of a pool are asked; 0 for all.
+	PerPool int
 	// Progress, where set, is told how far it is: of all clusters together. It
 	// is called with a cluster's nodes added to total before the first of them
 	// is asked. Its calls do not overlap.
@@ -76,6 +78,7 @@ func (c *Collector) Collect(ctx context.Context, t target.Target) []collect.Obse
 	if len(errs) == 0 {
 		seen = append(seen, unlisted(*a, machines)...)
 	}
+	machines = collect.Sample(machines, c.PerPool, func(m target.Machine) (string, string) { return m.Pool, m.Node })
 	return append(seen, c.ask(ctx, machines)...)
 }
 
