@@ -27,7 +27,7 @@ import (
 
 func auditCommand(s streams, now time.Time, code *int) *cobra.Command {
 	var scope discover.Scope
-	var sources string
+	var sources, shard, nodes string
 	var allowExec bool
 	var in inAzure
 	var j judging
@@ -65,6 +65,15 @@ The exit code is for CI jobs: see akscert help exit-codes.`,
 				return hinted{errors.New("--context and --all-contexts exclude each other"), "name contexts, or audit every one"}
 			}
 
+			part, err := readShard(shard)
+			if err != nil {
+				return err
+			}
+			perPool, err := readSampling(nodes)
+			if err != nil {
+				return err
+			}
+
 			// The sentence: find targets → collect observations → audit → report → render → exit code.
 			find := func() ([]target.Target, []report.Gap, error) { return discover.Kubeconfig(ctx, scope) }
 			var client *azure.Client
@@ -76,7 +85,7 @@ The exit code is for CI jobs: see akscert help exit-codes.`,
 			}
 			progress := newProgress(s.err, judge.quiet)
 			judge.s.err = progress
-			collectors, named, err := choose(sources, collectors(progress, l, client, allowExec))
+			collectors, named, err := choose(sources, collectors(progress, l, client, ways{allowExec, perPool}))
 			if err != nil {
 				return err
 			}
@@ -84,8 +93,15 @@ The exit code is for CI jobs: see akscert help exit-codes.`,
 			if err != nil {
 				return err
 			}
+			if part != nil {
+				part.Fleet = len(targets)
+			}
+			targets = mine(targets, part)
 			input := judge.input()
-			input.Gaps, input.Named, input.SystemRoots = gaps, named, systemRoots()
+			input.Gaps, input.Named, input.SystemRoots, input.Shard = gaps, named, systemRoots(), part
+			if perPool > 0 {
+				input.Sampling = nodes
+			}
 			r, err := judge.examine(ctx, examination{targets: targets, collectors: collectors, fleet: l.fleet(), input: input, progress: progress})
 			if err != nil {
 				return err
@@ -105,6 +121,8 @@ The exit code is for CI jobs: see akscert help exit-codes.`,
 	in.flags(c)
 	flags.StringVar(&sources, "sources", "", "only these `SOURCES`, comma-separated, of kubeconfig,apiserver,arm,node,kubelet,kubeapi; or without: --sources=-node")
 	flags.BoolVar(&allowExec, "allow-exec", false, "run the exec plugin that a kubeconfig names, to sign in to the API server")
+	flags.StringVar(&nodes, "nodes", "all", "ask `WHICH` nodes: all, or per-pool=N for a sample")
+	flags.StringVar(&shard, "shard", "", "only part `I/N` of the clusters, I from 0; see akscert merge")
 	l.flags(flags)
 	flags.DurationVar(&l.cluster, "cluster-timeout", 15*time.Minute, "bound one cluster")
 	j.flags(c)
@@ -126,11 +144,17 @@ type source struct {
 	byDefault bool
 }
 
+// ways are how collectors look.
+type ways struct {
+	allowExec bool // run exec plugins
+	perPool   int  // nodes of a pool; 0 for all
+}
+
 // collectors is the list of places to look at. client is nil without Azure.
-func collectors(p *progress, l limits, client *azure.Client, allowExec bool) []source {
-	nodes := &node.Collector{Parallel: 16 * l.parallel, Progress: p.ran}
+func collectors(p *progress, l limits, client *azure.Client, how ways) []source {
+	nodes := &node.Collector{Parallel: 16 * l.parallel, PerPool: how.perPool, Progress: p.ran}
 	proxy := httpproxy.FromEnvironment().ProxyFunc()
-	servers := kube.Config{AllowExec: allowExec, Parallel: l.parallel, Timeout: l.connect, Proxy: proxy, UserAgent: "akscert/" + version()}
+	servers := kube.Config{AllowExec: how.allowExec, Parallel: l.parallel, Timeout: l.connect, Proxy: proxy, UserAgent: "akscert/" + version()}
 	if client != nil {
 		nodes.Runner = client
 		servers.Token = client.ServerToken
@@ -141,7 +165,7 @@ func collectors(p *progress, l limits, client *azure.Client, allowExec bool) []s
 		{apiserver.Collector{ConnectTimeout: l.connect, Proxy: proxy, Gate: make(chan struct{}, l.parallel)}, true},
 		{arm.Collector{}, client != nil},
 		{nodes, client != nil},
-		{kubelet.Collector{Door: door}, true},
+		{kubelet.Collector{Door: door, PerPool: how.perPool}, true},
 		{kubeapi.Collector{Door: door}, true},
 	}
 }

@@ -129,7 +129,7 @@ func auditEstate(ctx context.Context, j judge, l limits, estate *demo.Estate, st
 	}
 	progress := newProgress(j.s.err, j.quiet)
 	j.s.err = progress
-	chosen, _, err := choose("", collectors(progress, l, client, false))
+	chosen, _, err := choose("", collectors(progress, l, client, ways{}))
 	if err != nil {
 		return 0, err
 	}

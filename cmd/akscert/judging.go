@@ -68,11 +68,20 @@ func (j *judging) flags(c *cobra.Command) {
 	f.StringVar(&j.failOn, "fail-on", "warning", "exit 1 at this `SEVERITY` or worse: due, warning, critical, expired or none")
 	f.BoolVar(&j.allowIncomplete, "allow-incomplete", false, "exit 0, not 3, when nothing fails but part could not be examined")
 	f.StringVar(&j.now, "now", "", "judge as of this `INSTANT`, as 2027-01-31T00:00:00Z")
+	j.outputFlags(c)
+	f.BoolVarP(&j.verbose, "verbose", "v", false, "say on stderr what is looked at")
+	complete(c, "fail-on", "due", "warning", "critical", "expired", "none")
+}
+
+// outputFlags are those of every command that prints a report.
+func (j *judging) outputFlags(c *cobra.Command) {
+	f := c.Flags()
+	if j.failOn == "" {
+		j.failOn = "warning"
+	}
 	f.StringVarP(&j.output, "output", "o", "table", "print a `FORMAT`: table, wide, json, or ndjson, which writes each cluster as it is done")
 	f.StringVar(&j.color, "color", "auto", "colour: auto, always or never")
 	f.BoolVarP(&j.quiet, "quiet", "q", false, "no notes on stderr")
-	f.BoolVarP(&j.verbose, "verbose", "v", false, "say on stderr what is looked at")
-	complete(c, "fail-on", "due", "warning", "critical", "expired", "none")
 	complete(c, "output", "table", "wide", "json", "ndjson")
 	complete(c, "color", "auto", "always", "never")
 }
@@ -128,14 +137,25 @@ func (j judge) finish(r *report.Report) error {
 	r.Tool = tool()
 	r.StartedAt = j.started.UTC().Truncate(time.Second)
 	r.DurationSeconds = time.Since(j.started).Round(time.Millisecond).Seconds()
+	if j.output != "ndjson" {
+		return j.draw(r)
+	}
+	if err := render.Line(j.s.out, r.Closing()); err != nil { // all but the end is written already
+		return unwritten(err)
+	}
+	return nil
+}
+
+// draw prints r.
+func (j judge) draw(r *report.Report) error {
 	// In memory first: what cannot be rendered must leave stdout empty.
 	var b bytes.Buffer
 	var err error
 	switch j.output {
 	case "json":
 		err = render.JSON(&b, r)
-	case "ndjson": // all but the end is written already
-		err = render.Line(&b, r.Closing())
+	case "ndjson":
+		err = render.Lines(&b, r)
 	default:
 		err = render.Table(&b, r, j.look())
 	}

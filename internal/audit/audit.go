@@ -103,6 +103,7 @@ func (a *Auditor) Close(interrupted int) *report.Report {
 		r.Conclude(interrupted, a.in.AllowIncomplete)
 		return r
 	}
+	a.taken.Shard = r.Shard
 	c := a.taken.Close(r.Rest(), interrupted, a.in.AllowIncomplete)
 	r.Summary, r.Outcome, r.ExitCode, r.Complete = c.Summary, c.Outcome, c.ExitCode, c.Complete
 	return r

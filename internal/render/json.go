@@ -5,15 +5,13 @@ package render
 import (
 	"encoding/json"
 	"io"
-
-	"github.com/akscert/akscert/pkg/report"
 )
 
-// JSON writes the report as one indented document. Text from outside stays as
+// JSON writes a report, or a comparison of two, as one indented document. Text from outside stays as
 // it is: escaping is for formats that a person reads.
-func JSON(w io.Writer, r *report.Report) error {
+func JSON(w io.Writer, document any) error {
 	e := json.NewEncoder(w)
 	e.SetIndent("", "  ")
 	e.SetEscapeHTML(false)
-	return e.Encode(r)
+	return e.Encode(document)
 }

@@ -3,7 +3,22 @@ package render
 import (
 	"encoding/json"
 	"io"
+
+	"github.com/akscert/akscert/pkg/report"
 )
+
+// Lines writes the whole report as a stream.
+func Lines(w io.Writer, r *report.Report) error {
+	if err := Line(w, r.Header()); err != nil {
+		return err
+	}
+	for _, part := range r.Parts() {
+		if err := Line(w, part); err != nil {
+			return err
+		}
+	}
+	return Line(w, r.Closing())
+}
 
 // Line writes one document of a stream, on one line: see report.Header,
 // report.Part and report.Closing. As in JSON, text from outside stays as it is.

@@ -102,7 +102,9 @@ func TestTableIsSafe(t *testing.T) {
 func BenchmarkTable(b *testing.B) {
 	benchmark(b, func(w io.Writer, r *report.Report) error { return Table(w, r, Look{}) })
 }
-func BenchmarkJSON(b *testing.B) { benchmark(b, JSON) }
+func BenchmarkJSON(b *testing.B) {
+	benchmark(b, func(w io.Writer, r *report.Report) error { return JSON(w, r) })
+}
 
 func benchmark(b *testing.B, draw func(io.Writer, *report.Report) error) {
 	for _, n := range []int{1, 100, 10_000} {

@@ -8,6 +8,7 @@ package report
 // audit that is merely incomplete ExitOK, but never where nothing matched.
 func (r *Report) Conclude(interrupted int, allowIncomplete bool) {
 	t := NewTally(r.Policy.FailOn)
+	t.Shard = r.Shard
 	t.summary.Clusters = len(r.Clusters)
 	c := t.Close(r.rows(), interrupted, allowIncomplete)
 	r.Summary, r.Outcome, r.ExitCode, r.Complete = c.Summary, c.Outcome, c.ExitCode, c.Complete
@@ -16,6 +17,10 @@ func (r *Report) Conclude(interrupted int, allowIncomplete bool) {
 // Tally counts the parts of a stream as they are written, so that its closing
 // document can be made without keeping them.
 type Tally struct {
+	// Shard is the stream's own; nil for the whole. A part of a fleet that has
+	// no cluster in it is no failure to find any.
+	Shard *Shard
+
 	failOn  Severity
 	fails   bool
 	summary Summary
@@ -36,7 +41,7 @@ func (t *Tally) Add(p Part) {
 func (t *Tally) Close(rest Rows, interrupted int, allowIncomplete bool) Closing {
 	t.add(rest)
 	s := t.summary
-	matched := s.Certificates > 0 || s.Gaps > 0 || s.Clusters > 0
+	matched := s.Certificates > 0 || s.Gaps > 0 || s.Clusters > 0 || t.Shard != nil && t.Shard.Fleet > 0
 	c := Closing{SchemaVersion: SchemaVersion, Kind: KindClosing, Summary: s, Rows: rest, Complete: s.Gaps == 0 && matched && interrupted == 0}
 	switch {
 	case interrupted != 0:

@@ -64,6 +64,7 @@ type Unknown struct {
 type Shard struct {
 	Index int `json:"index"` // from 0 to Count-1
 	Count int `json:"count"` // how many shards there are, at least 1
+	Fleet int `json:"fleet"` // how many clusters all of them have, as this one saw it
 }
 
 // Outcome is the result of an audit in a word.

@@ -21,6 +21,8 @@ import (
 // Collector reads the metrics of kubelets.
 type Collector struct {
 	Door *kube.Door
+	// PerPool is how many nodes of a pool are asked; 0 for all.
+	PerPool int
 	// Now is when a line was received; nil for time.Now. A kubelet counts its
 	// time to live by the real clock, so an audit as of another instant needs
 	// the real one here too.
@@ -57,6 +59,7 @@ func (c Collector) Collect(ctx context.Context, t target.Target) []collect.Obser
 	}
 	nodes = slices.DeleteFunc(nodes, func(n report.Node) bool { return n.Virtual || stopped[n.Pool] })
 	slices.SortFunc(nodes, func(a, b report.Node) int { return strings.Compare(a.Name, b.Name) })
+	nodes = collect.Sample(nodes, c.PerPool, func(n report.Node) (string, string) { return n.Pool, n.Name })
 
 	answers := make([]answer, len(nodes))
 	ahead := min(first, len(nodes))
