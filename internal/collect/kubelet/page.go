@@ -74,15 +74,18 @@ func (p *page) read(r io.Reader) error {
 // interest.
 func (p *page) line(line []byte) (enough bool) {
 	line = bytes.TrimSpace(line)
-	end := bytes.IndexAny(line, "{ \t")
-	if end <= 0 || line[0] == '#' {
+	if len(line) == 0 || line[0] == '#' {
 		return false
 	}
-	name, rest := string(line[:end]), line[end:]
-	switch name {
+	end := bytes.IndexAny(line, "{ \t")
+	if end < 0 {
+		end = len(line) // no value, and yet a name
+	}
+	name, rest := line[:end], line[end:]
+	switch string(name) { // no copy: there are thousands
 	case clientErrors, clientTTL, servingTTL, servingErrors:
 		p.isKubelets = true
-		if _, seen := p.samples[name]; seen {
+		if _, seen := p.samples[string(name)]; seen {
 			return false
 		}
 		value, ok := valueOf(rest)
@@ -90,18 +93,19 @@ func (p *page) line(line []byte) (enough bool) {
 			value = math.NaN() // that it is there counts too
 		}
 		p.at = p.now()
-		p.samples[name] = sample{value, p.at}
+		p.samples[string(name)] = sample{value, p.at}
 		return len(p.samples) == 4
 	}
 	p.isKubelets = p.isKubelets || bytes.HasPrefix(line, []byte("kubelet_"))
 	_, rotates := p.samples[clientTTL]
-	return rotates && name > servingErrors
+	return rotates && string(name) > servingErrors
 }
 
 // valueOf reads what follows a metric's name: labels, perhaps, a value, and
 // perhaps a time in milliseconds.
 func valueOf(rest []byte) (float64, bool) {
-	if rest[0] == '{' {
+	rest = bytes.TrimLeft(rest, " \t")
+	if bytes.HasPrefix(rest, []byte("{")) {
 		end := labels(rest)
 		if end < 0 {
 			return 0, false
