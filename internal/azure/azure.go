@@ -66,6 +66,7 @@ type Client struct {
 	subscriptions map[string]*services
 	running       map[string]target.Machine // by resource ID: machines that were handed a script and have not said they are done
 	announced     map[string]bool           // subscriptions
+	visible       map[string]bool           // subscriptions that ARM has listed
 }
 
 // services are the SDK's clients for one subscription.
@@ -105,7 +106,7 @@ func newClient(cfg Config, where place, credential azcore.TokenCredential, now f
 		endpoint:  where.Services[cloud.ResourceManager].Endpoint,
 		firstPoll: orElse(cfg.FirstPoll, 20*time.Second), pollEvery: orElse(cfg.PollEvery, 4*time.Second),
 		now: now, sleep: sleep,
-		subscriptions: map[string]*services{}, running: map[string]target.Machine{}, announced: map[string]bool{},
+		subscriptions: map[string]*services{}, running: map[string]target.Machine{}, announced: map[string]bool{}, visible: map[string]bool{},
 	}
 	c.identity = newIdentity(credential, cfg.Tenant, cfg.Log, now)
 	door, err := newDoor(c, where)

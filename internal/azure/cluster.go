@@ -55,6 +55,7 @@ func fromManaged(m armcontainerservice.ManagedCluster, subscription, group, name
 		ID: *m.ID, SubscriptionID: subscription, ResourceGroup: group, Name: name, Location: value(m.Location),
 		KubernetesVersion: first(value(p.CurrentKubernetesVersion), value(p.KubernetesVersion)),
 		FQDN:              first(value(p.Fqdn), value(p.PrivateFQDN)),
+		PrivateFQDN:       value(p.PrivateFQDN), Tags: tags(m.Tags),
 		ProvisioningState: value(p.ProvisioningState),
 		RBAC:              p.EnableRBAC,
 		Entra:             p.AADProfile != nil, DisableLocalAccounts: value(p.DisableLocalAccounts),
@@ -73,6 +74,17 @@ func fromManaged(m armcontainerservice.ManagedCluster, subscription, group, name
 		cluster.CreatedAt = m.SystemData.CreatedAt
 	}
 	return cluster
+}
+
+func tags(from map[string]*string) map[string]string {
+	if len(from) == 0 {
+		return nil
+	}
+	to := make(map[string]string, len(from))
+	for name, v := range from {
+		to[name] = value(v)
+	}
+	return to
 }
 
 func (c *Client) pools(ctx context.Context, s *services, cluster target.ARM) ([]target.Pool, error) {

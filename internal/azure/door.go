@@ -77,6 +77,7 @@ func (d *door) Do(req *policy.Request) (*http.Response, error) {
 			call.onSend()
 		}
 		resp, err := req.Clone(ctx).Next()
+		d.limits.told(req.Raw(), resp)
 		if call != nil && err == nil && req.Raw().Method == http.MethodPost && resp.StatusCode >= 400 {
 			call.onRefuse()
 		}
@@ -162,6 +163,7 @@ type limits struct {
 
 	mu      sync.Mutex
 	buckets map[string]*rate.Limiter
+	graph   time.Time // when Resource Graph's quota, used up, is filled again
 }
 
 // admit waits until Azure would let this request through.
@@ -180,10 +182,55 @@ func (l *limits) admit(ctx context.Context, req *http.Request, call *call) error
 			return err
 		}
 	}
+	if isGraph(req) {
+		return l.turn(ctx)
+	}
 	if write {
 		return l.take(ctx, "write "+subscription, 10, 200)
 	}
 	return l.take(ctx, "read "+subscription, 25, 250)
+}
+
+// isGraph reports whether a request is a query of Resource Graph, which counts
+// queries by user: https://learn.microsoft.com/azure/governance/resource-graph/concepts/guidance-for-throttled-requests
+func isGraph(req *http.Request) bool {
+	return strings.EqualFold(req.URL.Path, "/providers/Microsoft.ResourceGraph/resources")
+}
+
+// turn waits for a turn with Resource Graph: 15 queries in five seconds, and
+// none before the time that it named itself.
+func (l *limits) turn(ctx context.Context) error {
+	if err := l.take(ctx, "graph", 3, 15); err != nil {
+		return err
+	}
+	l.mu.Lock()
+	from := l.graph
+	l.mu.Unlock()
+	wait := from.Sub(l.now())
+	if wait <= 0 {
+		return nil
+	}
+	if deadline, ok := ctx.Deadline(); ok && from.After(deadline) {
+		return noTurn()
+	}
+	return l.sleep(ctx, wait)
+}
+
+// told notes what an answer of Resource Graph says of the quota. It may be that
+// others query as the same user.
+func (l *limits) told(req *http.Request, resp *http.Response) {
+	if resp == nil || !isGraph(req) {
+		return
+	}
+	left, err := strconv.Atoi(resp.Header.Get("X-Ms-User-Quota-Remaining"))
+	var h, m, s int
+	if _, e := fmt.Sscanf(resp.Header.Get("X-Ms-User-Quota-Resets-After"), "%d:%d:%d", &h, &m, &s); e != nil || err != nil || left > 0 {
+		return
+	}
+	after := time.Duration(min(max(h, 0), 24))*time.Hour + time.Duration(min(max(m, 0), 60))*time.Minute + time.Duration(min(max(s, 0), 60))*time.Second
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.graph = l.now().Add(after)
 }
 
 func perMinute(n float64) rate.Limit { return rate.Limit(n / 60) }
@@ -204,15 +251,19 @@ func (l *limits) take(ctx context.Context, name string, every rate.Limit, burst 
 	}
 	if deadline, ok := ctx.Deadline(); ok && now.Add(wait).After(deadline) {
 		turn.CancelAt(now)
-		return &Error{Reason: report.ReasonTimeout, Retryable: true,
-			Message: "Azure's limits leave no turn for this within the run's time",
-			Hint:    "give the run more time with --timeout, or ask for fewer clusters at once"}
+		return noTurn()
 	}
 	if err := l.sleep(ctx, wait); err != nil {
 		turn.CancelAt(l.now())
 		return err
 	}
 	return nil
+}
+
+func noTurn() error {
+	return &Error{Reason: report.ReasonTimeout, Retryable: true,
+		Message: "Azure's limits leave no turn for this within the run's time",
+		Hint:    "give the run more time with --timeout, or ask for fewer clusters at once"}
 }
 
 // subscriptionOf reads the subscription of an ARM path; empty without one.

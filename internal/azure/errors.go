@@ -26,6 +26,8 @@ type Error struct {
 	Message   string
 	Hint      string
 	Retryable bool // whether trying again may help
+
+	answered bool // Azure said so itself
 }
 
 func (e *Error) Error() string { return e.Message }
@@ -120,7 +122,7 @@ func fromAnswer(a asking, answer *azcore.ResponseError) *Error {
 	if len(codes) == 0 && answer.ErrorCode != "" {
 		codes = []string{clean(answer.ErrorCode, 80)}
 	}
-	e := &Error{Message: fmt.Sprintf("%s: Azure answered %d", a.what, answer.StatusCode)}
+	e := &Error{Message: fmt.Sprintf("%s: Azure answered %d", a.what, answer.StatusCode), answered: true}
 	if len(codes) > 0 {
 		e.Code = codes[0]
 		e.Message = a.what + ": " + strings.Join(slices.Compact(codes), ", ")

@@ -10,6 +10,7 @@ import (
 	"net/url"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 
 	"github.com/Azure/azure-sdk-for-go/sdk/azcore/runtime"
@@ -23,6 +24,48 @@ type known struct {
 	ARMID       string `json:"subscriptionId"` // ARM's, whose id is a path
 	Default     bool   `json:"isDefault"`
 	Cloud       string `json:"environmentName"`
+	State       string `json:"state"`
+	Tenant      string `json:"tenantId"`
+}
+
+// Subscription is one that the identity sees.
+type Subscription struct {
+	ID, Name string
+	State    string // Enabled, Warned, PastDue
+	Tenant   string
+}
+
+// Subscriptions lists those that the identity sees, sorted by id. Clusters run in
+// subscriptions that are in arrears, but not in disabled and deleted ones: these
+// are left out, and the log says how many.
+func (c *Client) Subscriptions(ctx context.Context) ([]Subscription, error) {
+	listed, err := c.listSubscriptions(ctx)
+	if err != nil {
+		return nil, err
+	}
+	var seen []Subscription
+	off := 0
+	for _, s := range listed {
+		switch {
+		case s.ID == "":
+		case strings.EqualFold(s.State, "Disabled"), strings.EqualFold(s.State, "Deleted"):
+			off++
+		default:
+			seen = append(seen, Subscription{ID: strings.ToLower(s.ID), Name: s.Name, State: s.State, Tenant: s.Tenant})
+		}
+	}
+	slices.SortFunc(seen, func(a, b Subscription) int { return strings.Compare(a.ID, b.ID) })
+	seen = slices.CompactFunc(seen, func(a, b Subscription) bool { return a.ID == b.ID })
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	for _, s := range seen {
+		c.visible[s.ID] = true
+	}
+	c.log("this identity sees %d subscriptions", len(seen))
+	if off > 0 {
+		c.log("%d subscriptions are disabled or deleted, and left out", off)
+	}
+	return seen, nil
 }
 
 // Subscription finds the subscription's id. nameOrID, which is what
@@ -133,7 +176,7 @@ func (c *Client) profile() ([]known, error) {
 func (c *Client) listSubscriptions(ctx context.Context) ([]known, error) {
 	var listed []known
 	err := getPages(ctx, c, "/subscriptions", url.Values{"api-version": {"2022-12-01"}}, func(s known) {
-		listed = append(listed, known{ID: s.ARMID, Name: s.DisplayName})
+		listed = append(listed, known{ID: s.ARMID, Name: s.DisplayName, State: s.State, Tenant: s.Tenant})
 	})
 	if err != nil {
 		return nil, c.fail(ctx, asking{"listing subscriptions", "Microsoft.Resources/subscriptions/read", "Reader"}, err)
@@ -148,22 +191,11 @@ func getPages[T any](ctx context.Context, c *Client, path string, query url.Valu
 		if n == maxPages {
 			return tooManyPages()
 		}
-		req, err := runtime.NewRequest(ctx, http.MethodGet, next)
-		if err != nil {
-			return err
-		}
-		resp, err := c.pipeline.Do(req) //nolint:bodyclose // the SDK's pipeline has read and closed it
-		if err != nil {
-			return err
-		}
-		if !runtime.HasStatusCode(resp, http.StatusOK) {
-			return runtime.NewResponseError(resp)
-		}
 		var page struct {
 			Value    []T    `json:"value"`
 			NextLink string `json:"nextLink"`
 		}
-		if err := runtime.UnmarshalAsJSON(resp, &page); err != nil {
+		if err := c.getURL(ctx, next, &page); err != nil {
 			return err
 		}
 		for _, v := range page.Value {
@@ -172,6 +204,26 @@ func getPages[T any](ctx context.Context, c *Client, path string, query url.Valu
 		next = page.NextLink
 	}
 	return nil
+}
+
+// get reads one answer for which no SDK package is worth its weight.
+func (c *Client) get(ctx context.Context, path string, query url.Values, into any) error {
+	return c.getURL(ctx, runtime.JoinPaths(c.endpoint, path)+"?"+query.Encode(), into)
+}
+
+func (c *Client) getURL(ctx context.Context, address string, into any) error {
+	req, err := runtime.NewRequest(ctx, http.MethodGet, address)
+	if err != nil {
+		return err
+	}
+	resp, err := c.pipeline.Do(req) //nolint:bodyclose // the SDK's pipeline has read and closed it
+	if err != nil {
+		return err
+	}
+	if !runtime.HasStatusCode(resp, http.StatusOK) {
+		return runtime.NewResponseError(resp)
+	}
+	return runtime.UnmarshalAsJSON(resp, into)
 }
 
 func isGUID(s string) bool {

@@ -45,28 +45,92 @@ func ARM(ctx context.Context, azure Azure, subscription, group, name string, adm
 		return target.Target{}, nil, err
 	}
 	t := target.Target{ID: strings.ToLower(cluster.ID), Name: cluster.Name, ARM: &cluster}
-	credential, from := azure.UserKubeconfig, "listClusterUserCredential"
+	t, gaps := handedOut(ctx, azure, t, admin)
+	return t, gaps, nil
+}
+
+// handedOut adds the kubeconfig that ARM hands out, or else the API server's
+// address and why there is no more.
+func handedOut(ctx context.Context, azure Azure, t target.Target, admin bool) (target.Target, []report.Gap) {
+	credential, from := azure.UserKubeconfig, userCredential
 	if admin {
-		credential, from = azure.AdminKubeconfig, "listClusterAdminCredential"
+		credential, from = azure.AdminKubeconfig, adminCredential
 	}
-	gap := report.Gap{Cluster: t.ID, Source: report.SourceKubeconfig, Count: 1, Location: from}
-	data, err := credential(ctx, cluster)
+	data, err := credential(ctx, *t.ARM)
 	if err == nil {
 		if err = entries(&t, data, from); err == nil {
-			return t, nil, nil
+			return t, nil
 		}
-		gap.Reason, gap.Message, gap.Hint = report.ReasonMalformed, err.Error(), "az aks get-credentials must read it"
-	} else {
-		gap.Reason, gap.Message = report.ReasonUnreachable, "reading the cluster's kubeconfig from ARM failed"
-		var why explained
-		if errors.As(err, &why) {
-			gap.Reason, gap.Message, gap.Hint, gap.Retryable = why.Gap()
+		err = misread{err.Error()}
+	}
+	g := gap(err, "reading the cluster's kubeconfig from ARM failed")
+	g.Cluster, g.Source, g.Location = t.ID, report.SourceKubeconfig, from
+	return byName(t, from), []report.Gap{g}
+}
+
+// The actions that hand out kubeconfigs stand for their files.
+const (
+	userCredential  = "listClusterUserCredential"
+	adminCredential = "listClusterAdminCredential"
+)
+
+// byName gives t its API server by the name that ARM has for it.
+func byName(t target.Target, from string) target.Target {
+	if t.ARM.FQDN != "" {
+		t.Cluster = &target.Cluster{Name: t.ARM.Name, File: from, Server: "https://" + net.JoinHostPort(t.ARM.FQDN, "443"), CAUnknown: true}
+	}
+	return t
+}
+
+// misread is a kubeconfig of ARM's that cannot be used.
+type misread struct{ message string }
+
+func (e misread) Error() string { return e.message }
+
+// Gap is as with Azure's own errors.
+func (e misread) Gap() (report.Reason, string, string, bool) {
+	return report.ReasonMalformed, e.message, "az aks get-credentials must read it", false
+}
+
+// Resolve reads the resource of a target that is only listed, and the
+// kubeconfig that ARM hands out for it: the user's, or with admin the cluster
+// administrator's. Whatever fails is a gap, and the target stays, with what is
+// known: its API server is still there to shake hands with.
+//
+// A target that has a kubeconfig's entries keeps them. ARM's kubeconfig then only
+// tells whether the client certificate in hand is the one that is handed out
+// now. Without a certificate in hand it is not asked for; that it cannot be had is
+// no gap, for nothing that the audit was asked about is missing then.
+func Resolve(ctx context.Context, azure Azure, t target.Target, admin bool) (target.Target, []report.Gap) {
+	if t.ARM == nil || !t.ARM.Listed {
+		return t, nil
+	}
+	own := t.Context != "" || t.Cluster != nil
+	cluster, err := azure.Cluster(ctx, t.ARM.SubscriptionID, t.ARM.ResourceGroup, t.ARM.Name)
+	if err != nil {
+		g := gap(err, "reading the cluster's resource failed")
+		g.Cluster, g.Location = t.ID, t.ARM.ID
+		// An identity that may not read clusters may still be handed a kubeconfig.
+		if !own && g.Reason == report.ReasonForbidden {
+			t, more := handedOut(ctx, azure, t, admin)
+			return t, append([]report.Gap{g}, more...)
 		}
+		if !own && g.Reason != report.ReasonNotFound { // it was deleted since it was listed
+			t = byName(t, userCredential)
+		}
+		return t, []report.Gap{g}
 	}
-	if cluster.FQDN != "" {
-		t.Cluster = &target.Cluster{Name: cluster.Name, File: from, Server: "https://" + net.JoinHostPort(cluster.FQDN, "443"), CAUnknown: true}
+	t.ARM, t.Name = &cluster, cluster.Name
+	if !own {
+		return handedOut(ctx, azure, t, admin)
 	}
-	return t, []report.Gap{gap}, nil
+	if t.User == nil || t.User.ClientCertificate.IsZero() {
+		return t, nil
+	}
+	if now, gaps := handedOut(ctx, azure, target.Target{ID: t.ID, ARM: &cluster}, admin); len(gaps) == 0 && now.User != nil {
+		t.Issued = now.User.ClientCertificate
+	}
+	return t, nil
 }
 
 // entries fills in t from the kubeconfig's current context. As with files,

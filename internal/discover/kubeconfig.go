@@ -27,18 +27,29 @@ type Error struct {
 
 func (e *Error) Error() string { return e.Message }
 
-// Scope says which contexts are asked for. Without Contexts and All it is the
-// current context.
+// Scope says which contexts are asked for. Without any, it is the current one.
 type Scope struct {
 	Kubeconfig string // as kubectl's --kubeconfig; empty for KUBECONFIG or the default path
 	Contexts   []string
 	All        bool
+	Listed     []Line // contexts of a clusters file: one that cannot be had is a gap
 }
 
 // Kubeconfig loads kubeconfigs exactly as kubectl does and returns a target for
 // each context in scope, and a gap for each file that is broken while others
 // are not. It gives up on a file that does not end when ctx does.
 func Kubeconfig(ctx context.Context, s Scope) ([]target.Target, []report.Gap, error) {
+	targets, gaps, err := fromKubeconfigs(ctx, s)
+	var known *Error
+	if len(s.Listed) > 0 && len(s.Contexts) == 0 && !s.All && errors.As(err, &known) {
+		// The list may name other clusters, which are not in a kubeconfig.
+		return nil, []report.Gap{{Source: report.SourceKubeconfig, Count: len(s.Listed), Location: s.Listed[0].Where, Reason: report.ReasonMalformed,
+			Message: fmt.Sprintf("%d contexts cannot be looked up: %s", len(s.Listed), known.Message), Hint: known.Hint}}, nil
+	}
+	return targets, gaps, err
+}
+
+func fromKubeconfigs(ctx context.Context, s Scope) ([]target.Target, []report.Gap, error) {
 	rules := clientcmd.NewDefaultClientConfigLoadingRules()
 	rules.ExplicitPath = s.Kubeconfig
 	// kubectl would first move a pre-1.0 file to its new place. An audit only reads.
@@ -57,7 +68,7 @@ func Kubeconfig(ctx context.Context, s Scope) ([]target.Target, []report.Gap, er
 		}
 	}
 	if len(config.Contexts)+len(config.Clusters)+len(config.AuthInfos) == 0 {
-		if t, ok := inCluster(); ok && s.Kubeconfig == "" && len(s.Contexts) == 0 {
+		if t, ok := inCluster(); ok && s.Kubeconfig == "" && len(s.Contexts)+len(s.Listed) == 0 {
 			return []target.Target{t}, gaps, nil
 		}
 		return nil, nil, none(rules)
@@ -69,6 +80,15 @@ func Kubeconfig(ctx context.Context, s Scope) ([]target.Target, []report.Gap, er
 			unknown.Message += "; " + gaps[0].Message
 		}
 		return nil, nil, err
+	}
+	for _, l := range s.Listed {
+		if _, ok := config.Contexts[l.Context]; !ok {
+			gaps = append(gaps, report.Gap{Source: report.SourceKubeconfig, Count: 1, Location: l.Where, Reason: report.ReasonNotFound,
+				Message: fmt.Sprintf("%s: context %q is not in the kubeconfig", l.Where, l.Context),
+				Hint:    "kubectl config get-contexts lists those that are; " + oneALine})
+		} else if !slices.Contains(names, l.Context) {
+			names = append(names, l.Context)
+		}
 	}
 	targets := make([]target.Target, 0, len(names))
 	for _, name := range names {
@@ -130,7 +150,7 @@ func scope(s Scope, config *api.Config) ([]string, error) {
 		return known, nil
 	}
 	names := s.Contexts
-	if len(names) == 0 {
+	if len(names) == 0 && len(s.Listed) == 0 {
 		if config.CurrentContext == "" {
 			return nil, &Error{"the kubeconfig has no current context", "name one with --context, or audit every one with --all-contexts"}
 		}

@@ -8,6 +8,10 @@ import (
 // ARM is a cluster's managed-cluster resource, as discovery read it, once.
 // Fields that ARM left out are zero or nil.
 type ARM struct {
+	// Listed says that this is only what a listing tells, or an id alone; the
+	// resource itself has not been read.
+	Listed bool
+
 	ID             string // as ARM spells it; Target.ID is this in lower case
 	SubscriptionID string
 	ResourceGroup  string
@@ -16,10 +20,12 @@ type ARM struct {
 
 	KubernetesVersion string // currentKubernetesVersion, else kubernetesVersion
 	FQDN              string // public, else private; without a port
+	PrivateFQDN       string // what a private cluster's virtual network calls it
 	PowerState        string // Running, Stopped
 	ProvisioningState string // an open string: Succeeded, Failed, RotatingClusterCertificates, …
 	RBAC              *bool  // enableRBAC: Kubernetes' own, not Azure's
 	CreatedAt         *time.Time
+	Tags              map[string]string
 
 	Entra                bool // aadProfile is set: credentials are an exec block for kubelogin
 	DisableLocalAccounts bool

@@ -17,6 +17,9 @@ type Target struct {
 	Cluster *Cluster
 	// User is the context's user entry; nil when there is none.
 	User *User
+	// Issued is the client certificate that ARM hands out now, for a target whose
+	// kubeconfig is the user's own and may be a stale copy; zero when not known.
+	Issued Material
 	// ARM is the managed-cluster resource; nil when only a kubeconfig is known.
 	ARM *ARM
 	// Problems says what is wrong with the context itself, such as a cluster
