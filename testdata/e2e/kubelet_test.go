@@ -45,7 +45,9 @@ func TestKubelet(t *testing.T) {
 	}{
 		{"bootstrapped", r.bootstrapped},
 		{"rotated", r.rotated},
+		{"automatic", r.automatic},
 		{"probed", r.probed},
+		{"kubeconfig of an old CA", r.oldCA},
 		{"user without nodes/proxy", r.forbidden},
 		{"no such node", r.unknownNode},
 		{"nobody approves", r.unapproved},
@@ -76,6 +78,7 @@ func (r *nodeRig) bootstrapped(t *testing.T) {
 	}
 	openssl(t, file, "verify", "-CAfile", r.node.Path(cluster.ClusterCA), "-purpose", "sslclient")
 	r.agree(t)
+	r.audited(t, 1) // less than two minutes are left of it
 }
 
 // rotated: the same kubelet has replaced its certificate by itself.
@@ -124,6 +127,7 @@ func (r *nodeRig) unapproved(t *testing.T) {
 	if failures := metric(t, r.metrics(t), renewErrors); failures != 0 {
 		t.Errorf("%v failures to renew", failures)
 	}
+	r.broken(t, "no-certificate-overdue")
 }
 
 // denied: somebody answers no.
@@ -137,6 +141,7 @@ func (r *nodeRig) denied(t *testing.T) {
 		}
 		return nil
 	})
+	r.broken(t, "kubelet-renewal-errors", "no-certificate-overdue")
 }
 
 // pending is the request for a client certificate that waits for an answer.

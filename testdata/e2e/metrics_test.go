@@ -6,6 +6,8 @@ import (
 	"fmt"
 	"math"
 	"net/http"
+	"os/exec"
+	"path/filepath"
 	"strconv"
 	"strings"
 	"testing"
@@ -39,7 +41,7 @@ func (r *nodeRig) agree(t *testing.T) {
 		eventually(t, time.Minute, func() error {
 			file := r.file(t, path)
 			asked := time.Now()
-			page := r.metrics(t)
+			page := r.viaKubectl(t)
 			answered := time.Now()
 			if !bytes.Equal(file, r.file(t, path)) {
 				return errors.New("the kubelet replaced its certificate meanwhile")
@@ -57,7 +59,7 @@ func (r *nodeRig) agree(t *testing.T) {
 
 // proxied asks a node's kubelet for its metrics, through the API server.
 func (r *nodeRig) proxied(login cluster.Login, node string) (status int, answer string, err error) {
-	status, body, err := r.server.Do(r.ctx, login, http.MethodGet, "/api/v1/nodes/"+node+"/proxy/metrics", nil)
+	status, body, err := r.server.Do(r.ctx, login, http.MethodGet, metricsPath(node), nil)
 	return status, string(body), err
 }
 
@@ -76,6 +78,25 @@ func (r *nodeRig) metrics(t *testing.T) string {
 	})
 	return page
 }
+
+// viaKubectl is the page as a person reads it, with "kubectl get --raw", or ours
+// where there is no kubectl.
+func (r *nodeRig) viaKubectl(t *testing.T) string {
+	t.Helper()
+	page := r.metrics(t) // it can be had now
+	kubectl, err := exec.LookPath("kubectl")
+	if err != nil {
+		t.Log("no kubectl here: the metrics are asked for without it")
+		return page
+	}
+	kubeconfig := filepath.Join(t.TempDir(), "kubeconfig")
+	if err := r.kubeconfig(r.server).Write(kubeconfig); err != nil {
+		t.Fatal(err)
+	}
+	return string(r.output(t, nil, kubectl, "--kubeconfig", kubeconfig, "get", "--raw", metricsPath(cluster.NodeName)))
+}
+
+func metricsPath(node string) string { return "/api/v1/nodes/" + node + "/proxy/metrics" }
 
 // metric is the value of a metric without labels.
 func metric(t *testing.T, page, name string) float64 {
@@ -112,6 +133,10 @@ func (r *nodeRig) forbidden(t *testing.T) {
 	nobody := r.issue(t, cluster.Spec{CommonName: "nobody", NotBefore: from, NotAfter: from.Add(long)})
 	r.wantRefusal(t, cluster.Login{Client: &nobody}, cluster.NodeName, http.StatusForbidden,
 		`User \"nobody\" cannot get resource \"nodes/proxy\"`)
+	k := r.kubeconfig(r.server)
+	k.Cert, k.Key = nobody.CertPEM, nobody.KeyPEM
+	rep, _ := r.audit(t, 3, k)
+	t.Logf("%+v", rep.Gaps)
 }
 
 func (r *nodeRig) unknownNode(t *testing.T) {
@@ -121,6 +146,8 @@ func (r *nodeRig) unknownNode(t *testing.T) {
 func (r *nodeRig) down(t *testing.T) {
 	r.node.StopKubelet()
 	r.wantRefusal(t, cluster.Login{Client: &r.cluster.Admin}, cluster.NodeName, http.StatusServiceUnavailable, "connection refused")
+	rep, _ := r.audit(t, 3, r.kubeconfig(r.server))
+	t.Logf("%+v", rep.Gaps)
 }
 
 func (r *nodeRig) wantRefusal(t *testing.T, login cluster.Login, node string, wantStatus int, want string) {

@@ -51,17 +51,17 @@ func run(ctx context.Context) error {
 	return nil
 }
 
-// serve starts the API server and writes the administrator's kubeconfig.
+// serve starts the API server and, where that is possible, a node, and writes
+// the administrator's kubeconfig.
 func serve(ctx context.Context, c *cluster.Cluster) (string, error) {
-	from := time.Now().Add(-30 * cluster.Day)
-	serving, err := c.CA.Issue(cluster.Spec{
-		CommonName: "apiserver", Names: cluster.Names(),
-		NotBefore: from, NotAfter: from.Add(2 * 365 * cluster.Day),
-	})
-	if err != nil {
-		return "", err
+	var server *cluster.APIServer
+	err := cluster.CanHaveNode(ctx)
+	if err == nil {
+		server, err = withNode(ctx, c)
+	} else {
+		fmt.Fprintln(os.Stderr, "without a node:", err)
+		server, err = withoutNode(ctx, c)
 	}
-	server, err := c.StartAPIServer(ctx, serving)
 	if err != nil {
 		return "", err
 	}
@@ -69,4 +69,31 @@ func serve(ctx context.Context, c *cluster.Cluster) (string, error) {
 	return path, cluster.Kubeconfig{
 		Server: server.URL(), CA: c.CA.CertPEM, Cert: c.Admin.CertPEM, Key: c.Admin.KeyPEM,
 	}.Write(path)
+}
+
+func withNode(ctx context.Context, c *cluster.Cluster) (*cluster.APIServer, error) {
+	n, server, err := c.StartWithNode(ctx)
+	if err != nil {
+		return nil, err
+	}
+	if err := c.StartControllers(ctx, server, cluster.Signing{Lifetime: 2 * 365 * cluster.Day}); err != nil {
+		return nil, err
+	}
+	if err := n.Join(ctx, server); err != nil {
+		return nil, err
+	}
+	fmt.Fprintf(os.Stderr, "node %s is up, its files are in %s\n", n.Name, n.Root)
+	return server, nil
+}
+
+func withoutNode(ctx context.Context, c *cluster.Cluster) (*cluster.APIServer, error) {
+	from := time.Now().Add(-30 * cluster.Day)
+	serving, err := c.CA.Issue(cluster.Spec{
+		CommonName: "apiserver", Names: cluster.Names(),
+		NotBefore: from, NotAfter: from.Add(2 * 365 * cluster.Day),
+	})
+	if err != nil {
+		return nil, err
+	}
+	return c.StartAPIServer(ctx, serving)
 }
