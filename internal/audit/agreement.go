@@ -19,7 +19,7 @@ func (a *Auditor) agreement() {
 	var signers []certs.Certificate
 	if k.handshake != nil && len(k.handshake.Presented) > 0 {
 		for _, ca := range slices.Concat(k.kubeconfigCAs, k.clientCAs) {
-			if ok, _ := signs(k.handshake.Presented, []certs.Certificate{ca}); ok {
+			if ok, _ := certs.ChainsTo(k.handshake.Presented, []certs.Certificate{ca}); ok {
 				signers = append(signers, ca)
 			}
 		}
@@ -117,7 +117,7 @@ func by(c certs.Certificate, cas []certs.Certificate) answer {
 	if len(cas) == 0 {
 		return unknown
 	}
-	ok, uncheckable := signs([]certs.Certificate{c}, cas)
+	ok, uncheckable := certs.ChainsTo([]certs.Certificate{c}, cas)
 	switch {
 	case ok:
 		return yes

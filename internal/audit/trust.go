@@ -1,11 +1,9 @@
 package audit
 
 import (
-	"bytes"
 	"crypto/x509"
 	"errors"
 	"fmt"
-	"slices"
 	"strings"
 	"time"
 
@@ -56,7 +54,7 @@ func mismatch(presented, cas []certs.Certificate, at time.Time) (why string, unc
 	if strict == nil {
 		return "", false
 	}
-	signed, uncheckable := signs(presented, cas)
+	signed, uncheckable := certs.ChainsTo(presented, cas)
 	if uncheckable {
 		return "", true
 	}
@@ -76,42 +74,6 @@ func mismatch(presented, cas []certs.Certificate, at time.Time) (why string, unc
 		}
 	}
 	return fmt.Sprintf("issued by %q, but the kubeconfig trusts %s", leaf.Issuer, few(trusted)), false
-}
-
-// maxChecks bounds how many signatures are checked for one chain: a hostile
-// server can present hundreds of certificates that all claim to be each other's
-// issuer. crypto/x509 has the same bound.
-const maxChecks = 100
-
-// signs follows signatures, and nothing else, from the leaf to one of cas.
-func signs(presented, cas []certs.Certificate) (ok, uncheckable bool) {
-	current, rest := presented[0], slices.Clone(presented[1:])
-	checks := 0
-	signed := func(c, by certs.Certificate) bool {
-		if c.Issuer != by.Subject {
-			return false
-		}
-		if checks++; checks > maxChecks {
-			uncheckable = true
-			return false
-		}
-		err := c.SignedBy(by)
-		uncheckable = uncheckable || errors.Is(err, certs.ErrUncheckable)
-		return err == nil
-	}
-	for {
-		for _, ca := range cas {
-			if current.DER != nil && bytes.Equal(current.DER, ca.DER) || signed(current, ca) {
-				return true, false
-			}
-		}
-		next := slices.IndexFunc(rest, func(c certs.Certificate) bool { return signed(current, c) })
-		if next < 0 {
-			return false, uncheckable
-		}
-		current = rest[next]
-		rest = slices.Delete(rest, next, next+1)
-	}
 }
 
 var errNotStrict = errors.New("a certificate that crypto/x509 refuses to parse")
