@@ -58,8 +58,8 @@ func (r *Report) checkHead() error {
 		return invalid("durationSeconds is %g", r.DurationSeconds)
 	case r.Policy.FailOn != SeverityNone && r.Policy.FailOn.Rank() > SeverityExpired.Rank():
 		return invalid("policy: failOn %q is none", clip(string(r.Policy.FailOn)))
-	case r.Shard != nil && (r.Shard.Index < 0 || r.Shard.Index >= r.Shard.Count):
-		return invalid("shard: index %d of %d", r.Shard.Index, r.Shard.Count)
+	case r.Shard != nil && (r.Shard.Index < 0 || r.Shard.Index >= r.Shard.Count || r.Shard.Fleet < 0):
+		return invalid("shard: index %d of %d, of a fleet of %d", r.Shard.Index, r.Shard.Count, r.Shard.Fleet)
 	}
 	may := map[Outcome][]int{OutcomeOK: {ExitOK}, OutcomeFindings: {ExitFindings}, OutcomeIncomplete: {ExitIncomplete, ExitOK}, OutcomeInterrupted: {ExitSIGINT, ExitSIGTERM}}
 	codes, ok := may[r.Outcome]

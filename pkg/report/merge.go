@@ -34,8 +34,9 @@ func Merge(reports []*Report) (*Report, error) {
 	}
 	rows.Gaps = append(rows.Gaps, m.twice(latest)...)
 	rows.Gaps = append(rows.Gaps, missingShards(latest)...)
+	matched := len(m.all.Clusters)+len(rows.Certificates)+len(rows.Gaps) > 0
 	for _, r := range latest {
-		rows.Gaps = append(rows.Gaps, unsaid(r)...)
+		rows.Gaps = append(rows.Gaps, unsaid(r, matched)...)
 	}
 	m.all.Nodes, m.all.Certificates, m.all.Findings, m.all.Remedies, m.all.Gaps = rows.Nodes, rows.Certificates, rows.Findings, rows.Remedies, rows.Gaps
 	m.all.StartedAt, m.all.DurationSeconds = span(reports)
@@ -74,7 +75,7 @@ func mergeable(reports []*Report) error {
 		}
 		switch {
 		case (first.Shard == nil) != (r.Shard == nil):
-			return &Error{ProblemMismatch, "some reports are shards, and some are whole", "merge the shards of one audit first, all of them together; then merge what is whole"}
+			return &Error{ProblemMismatch, "some reports are shards and some are whole", "merge the shards of one audit first, all of them together; then merge what is whole"}
 		case r.Shard != nil && r.Shard.Count != first.Shard.Count:
 			return &Error{ProblemMismatch, fmt.Sprintf("the reports are shards of different audits: one of %d and one of %d", min(first.Shard.Count, r.Shard.Count), max(first.Shard.Count, r.Shard.Count)),
 				"merge the shards of one audit, all of them together"}

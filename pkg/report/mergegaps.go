@@ -69,8 +69,10 @@ func indexes(of []int) string {
 }
 
 // unsaid is the gap for a report that is not complete, where its own gaps do not
-// say why. An empty shard is complete: there was nothing for it.
-func unsaid(r *Report) []Gap {
+// say why. One that matched nothing is a gap only where others matched something:
+// a whole that is empty says so itself, and is never allowed to be. A shard that
+// is empty because its fleet is small is complete.
+func unsaid(r *Report, matched bool) []Gap {
 	g := Gap{Source: SourceFile, Count: 1, Reason: ReasonNotFound}
 	switch {
 	case r.Outcome == OutcomeInterrupted:
@@ -80,7 +82,7 @@ func unsaid(r *Report) []Gap {
 		return nil
 	case len(r.Clusters) > 0 || len(r.Certificates) > 0:
 		g.Message, g.Hint = named(r)+" is incomplete, and does not say why", "audit that part again, and merge again"
-	case r.Shard == nil:
+	case matched:
 		g.Message, g.Hint = named(r)+" matched nothing", "check what that audit was asked for"
 	default:
 		return nil

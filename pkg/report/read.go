@@ -109,7 +109,7 @@ func (d *decoder) stream(header *document) (*Report, error) {
 		var cut *Error
 		switch {
 		case doc == nil && err == nil, errors.As(err, &cut) && cut.Problem == ProblemCutShort:
-			return nil, &Error{ProblemCutShort, fmt.Sprintf("the stream was cut after %d clusters: it has no summary", len(all.clusters)),
+			return nil, &Error{ProblemCutShort, fmt.Sprintf("the stream was cut after %d of its clusters: it has no summary", len(all.clusters)),
 				"wait for the audit to end, or " + auditAgain}
 		case err != nil:
 			return nil, err

@@ -69,7 +69,9 @@ func look(r, other *Report) *view {
 		v.gaps[g.Cluster] = append(v.gaps[g.Cluster], &r.Gaps[i])
 		// What both met, such as a subscription that neither may read, is not
 		// why only one of them has a cluster.
-		both := func(o Gap) bool { return o.Cluster == "" && o.Source == g.Source && o.Location == g.Location && o.Reason == g.Reason && o.Message == g.Message }
+		both := func(o Gap) bool {
+			return o.Cluster == "" && o.Source == g.Source && o.Location == g.Location && o.Reason == g.Reason && o.Message == g.Message
+		}
 		if g.Cluster == "" && !slices.ContainsFunc(other.Gaps, both) {
 			v.blind = append(v.blind, &r.Gaps[i])
 		}
@@ -140,7 +142,7 @@ func (v *view) absent(cluster, location string) *reason {
 	switch {
 	case r.Outcome == OutcomeInterrupted:
 		return &reason{"the audit was interrupted", true}
-	case r.Shard != nil && (v.other.Shard == nil || *r.Shard != *v.other.Shard):
+	case r.Shard != nil && (v.other.Shard == nil || r.Shard.Index != v.other.Shard.Index || r.Shard.Count != v.other.Shard.Count):
 		return &reason{"another shard's", false}
 	case len(r.Clusters) == 0 && len(r.Certificates) == 0:
 		return &reason{"nothing matched", true}
