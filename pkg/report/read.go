@@ -45,6 +45,7 @@ func read(r io.Reader, size int64, values int) (*Report, error) {
 		_, _ = buffered.Discard(len(start)) // they are in the buffer
 	}
 	d := &decoder{json: json.NewDecoder(buffered), values: values}
+	d.json.UseNumber() // a token that no float can hold is not the reader failing
 	first, err := d.next()
 	switch {
 	case err != nil:
