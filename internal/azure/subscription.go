@@ -61,9 +61,9 @@ func (c *Client) Subscriptions(ctx context.Context) ([]Subscription, error) {
 	for _, s := range seen {
 		c.visible[s.ID] = true
 	}
-	c.log("this identity sees %d subscriptions", len(seen))
+	c.log("subscriptions that this identity sees: %d", len(seen))
 	if off > 0 {
-		c.log("%d subscriptions are disabled or deleted, and left out", off)
+		c.log("subscriptions left out as disabled or deleted: %d", off)
 	}
 	return seen, nil
 }
