@@ -2,7 +2,6 @@ package main
 
 import (
 	"crypto/x509"
-	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -19,17 +18,14 @@ import (
 	"github.com/akscert/akscert/internal/collect/kubeconfig"
 	"github.com/akscert/akscert/internal/collect/kubelet"
 	"github.com/akscert/akscert/internal/collect/node"
-	"github.com/akscert/akscert/internal/discover"
 	"github.com/akscert/akscert/internal/kube"
-	"github.com/akscert/akscert/internal/target"
 	"github.com/akscert/akscert/pkg/report"
 )
 
 func auditCommand(s streams, now time.Time, code *int) *cobra.Command {
-	var scope discover.Scope
+	var where scope
 	var sources, shard, nodes string
 	var allowExec bool
-	var in inAzure
 	var j judging
 	var l limits
 	c := &cobra.Command{
@@ -41,10 +37,14 @@ every node's certificates by run-command. It judges each: which expires next,
 whether it renews itself, what to do, and what could not be looked at. It only
 reads, and runs no exec plugin unless --allow-exec says so.
 
-Without -g and -n, --context or --all-contexts it audits the current context.
+Which clusters: the current context, unless --context or --all-contexts say
+otherwise; or those in Azure that -g, -n, --tag and --subscription pick; or those
+in a file. A context and a cluster in Azure that are the same are audited once.
 The exit code is for CI jobs: see akscert help exit-codes.`,
 		Example: `  akscert audit
   akscert audit -g GROUP -n CLUSTER
+  akscert audit --all-subscriptions --tag env=prod -o ndjson
+  az aks list --query '[].id' -o tsv | akscert audit --clusters-from -
   akscert audit --all-contexts --fail-on critical -o json | jq '.certificates[0]'`,
 		Args: noArguments,
 		RunE: func(c *cobra.Command, _ []string) error {
@@ -57,14 +57,12 @@ The exit code is for CI jobs: see akscert help exit-codes.`,
 			if err != nil {
 				return err
 			}
-			azured, err := in.asked(c, scope)
-			if err != nil {
+			if err := where.check(c); err != nil {
 				return err
 			}
-			if scope.All && len(scope.Contexts) > 0 {
-				return hinted{errors.New("--context and --all-contexts exclude each other"), "name contexts, or audit every one"}
+			if err := where.readList(ctx, s.in); err != nil {
+				return err
 			}
-
 			part, err := readShard(shard)
 			if err != nil {
 				return err
@@ -75,13 +73,13 @@ The exit code is for CI jobs: see akscert help exit-codes.`,
 			}
 
 			// The sentence: find targets → collect observations → audit → report → render → exit code.
-			find := func() ([]target.Target, []report.Gap, error) { return discover.Kubeconfig(ctx, scope) }
 			var client *azure.Client
-			if azured {
-				if client, err = in.connect(judge, l.connect); err != nil {
+			fleet := l.fleet()
+			if where.needsAzure() {
+				if client, err = where.in.connect(judge, l.connect); err != nil {
 					return err
 				}
-				find = func() ([]target.Target, []report.Gap, error) { return in.find(ctx, client) }
+				fleet.Resolve = where.in.resolve(client)
 			}
 			progress := newProgress(s.err, judge.quiet)
 			judge.s.err = progress
@@ -89,7 +87,7 @@ The exit code is for CI jobs: see akscert help exit-codes.`,
 			if err != nil {
 				return err
 			}
-			targets, gaps, err := find()
+			targets, gaps, err := where.find(ctx, client)
 			if err != nil {
 				return err
 			}
@@ -102,7 +100,10 @@ The exit code is for CI jobs: see akscert help exit-codes.`,
 			if perPool > 0 {
 				input.Sampling = nodes
 			}
-			r, err := judge.examine(ctx, examination{targets: targets, collectors: collectors, fleet: l.fleet(), input: input, progress: progress})
+			if part == nil && len(targets) == 0 {
+				input.AllowIncomplete = false // nothing matched, which no flag makes good
+			}
+			r, err := judge.examine(ctx, examination{targets: targets, collectors: collectors, fleet: fleet, input: input, progress: progress})
 			if err != nil {
 				return err
 			}
@@ -115,10 +116,7 @@ The exit code is for CI jobs: see akscert help exit-codes.`,
 	}
 	flags := c.Flags()
 	flags.SortFlags = false
-	flags.StringVar(&scope.Kubeconfig, "kubeconfig", "", "the kubeconfig `FILE` (default: $KUBECONFIG, else ~/.kube/config)")
-	flags.StringArrayVar(&scope.Contexts, "context", nil, "audit this `CONTEXT`; repeatable (default: the current one)")
-	flags.BoolVar(&scope.All, "all-contexts", false, "audit every context of the kubeconfig")
-	in.flags(c)
+	where.flags(c)
 	flags.StringVar(&sources, "sources", "", "only these `SOURCES`, comma-separated, of kubeconfig,apiserver,arm,node,kubelet,kubeapi; or without: --sources=-node")
 	flags.BoolVar(&allowExec, "allow-exec", false, "run the exec plugin that a kubeconfig names, to sign in to the API server")
 	flags.StringVar(&nodes, "nodes", "all", "ask `WHICH` nodes: all, or per-pool=N for a sample")
@@ -127,14 +125,6 @@ The exit code is for CI jobs: see akscert help exit-codes.`,
 	flags.DurationVar(&l.cluster, "cluster-timeout", 15*time.Minute, "bound one cluster")
 	j.flags(c)
 	complete(c, "sources", "kubeconfig", "apiserver", "arm", "node", "kubelet", "kubeapi")
-	_ = c.RegisterFlagCompletionFunc("context", func(c *cobra.Command, _ []string, _ string) ([]string, cobra.ShellCompDirective) {
-		targets, _, _ := discover.Kubeconfig(c.Context(), discover.Scope{Kubeconfig: scope.Kubeconfig, All: true})
-		names := make([]string, 0, len(targets))
-		for _, t := range targets {
-			names = append(names, t.Context)
-		}
-		return names, cobra.ShellCompDirectiveNoFileComp
-	})
 	return c
 }
 

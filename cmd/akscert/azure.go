@@ -15,18 +15,14 @@ import (
 	"github.com/akscert/akscert/pkg/report"
 )
 
-// inAzure are the flags that name a cluster in Azure, and the way there.
+// inAzure are the flags that say how to get into Azure.
 type inAzure struct {
-	group, name, subscription string
-	admin                     bool
-	config                    azure.Config
+	admin  bool
+	config azure.Config
 }
 
 func (a *inAzure) flags(c *cobra.Command) {
 	f := c.Flags()
-	f.StringVarP(&a.group, "resource-group", "g", "", "the cluster's resource `GROUP` in Azure")
-	f.StringVarP(&a.name, "name", "n", "", "the cluster's `NAME` in Azure")
-	f.StringVar(&a.subscription, "subscription", "", "its `SUBSCRIPTION`, id or name (default: $AKSCERT_SUBSCRIPTION, $AZURE_SUBSCRIPTION_ID, az's own)")
 	f.BoolVar(&a.admin, "admin", false, "fetch the cluster administrator's kubeconfig, not the user's")
 	f.StringVar(&a.config.Auth, "auth", "", "sign in with one `CREDENTIAL` only: environment, workload-identity, managed-identity, cli, azd or powershell")
 	f.StringVar(&a.config.Tenant, "tenant", "", "the Entra `TENANT` to sign in to")
@@ -38,25 +34,14 @@ func (a *inAzure) flags(c *cobra.Command) {
 	complete(c, "cloud", "AzureCloud", "AzureChinaCloud", "AzureUSGovernment")
 }
 
-// asked says whether a cluster in Azure is meant, and checks that it is named.
-// A flag that is given and empty, as from a CI job's unset variable, must not
-// turn the audit to whatever cluster is at hand.
-func (a *inAzure) asked(c *cobra.Command, scope discover.Scope) (bool, error) {
-	given := ""
-	for _, flag := range []string{"resource-group", "name", "subscription", "admin", "auth", "tenant", "cloud", "resource-manager-endpoint", "resource-manager-audience", "authority-host"} {
-		if c.Flags().Changed(flag) && given == "" {
-			given = flag
+// given is the first of these flags that was given; empty for none.
+func (a *inAzure) given(c *cobra.Command) string {
+	for _, flag := range []string{"admin", "auth", "tenant", "cloud", "resource-manager-endpoint", "resource-manager-audience", "authority-host"} {
+		if c.Flags().Changed(flag) {
+			return flag
 		}
 	}
-	switch {
-	case given == "":
-		return false, nil
-	case a.group == "" || a.name == "":
-		return false, hinted{fmt.Errorf("--%s is for a cluster in Azure, which --resource-group and --name have to name", given), "give both: akscert audit -g GROUP -n NAME"}
-	case scope.Kubeconfig != "" || scope.All || len(scope.Contexts) > 0:
-		return false, hinted{errors.New("--resource-group and --name exclude --kubeconfig, --context and --all-contexts"), "ARM hands out the cluster's kubeconfig itself"}
-	}
-	return true, nil
+	return ""
 }
 
 // connect makes the client; what it says of itself goes to stderr.
@@ -67,17 +52,14 @@ func (a *inAzure) connect(j judge, request time.Duration) (*azure.Client, error)
 	return client, usage(err)
 }
 
-// find is the one target that the flags name.
-func (a *inAzure) find(ctx context.Context, client *azure.Client) ([]target.Target, []report.Gap, error) {
-	subscription, err := client.Subscription(ctx, a.subscription)
-	if err != nil {
-		return nil, nil, usage(err)
+// resolve reads the resources of clusters that are only listed.
+func (a *inAzure) resolve(client *azure.Client) func(context.Context, target.Target) (target.Target, []report.Gap) {
+	return func(ctx context.Context, t target.Target) (target.Target, []report.Gap) {
+		if t.ARM == nil || !t.ARM.Listed {
+			return t, nil
+		}
+		return discover.Resolve(ctx, client, t, a.admin)
 	}
-	t, gaps, err := discover.ARM(ctx, client, subscription, a.group, a.name, a.admin)
-	if err != nil {
-		return nil, nil, err
-	}
-	return []target.Target{t}, gaps, nil
 }
 
 // usage gives an error of azure's its hint.
