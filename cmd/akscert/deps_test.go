@@ -26,7 +26,7 @@ const module = "github.com/akscert/akscert/"
 // and "/…" at the end for a whole family.
 var allowed = map[string][]string{
 	"…/cmd/akscert": {"…/internal/audit", "…/internal/azure", "…/internal/collect", "…/internal/collect/apiserver", "…/internal/collect/arm", "…/internal/collect/file",
-		"…/internal/collect/kubeapi", "…/internal/collect/kubeconfig", "…/internal/collect/kubelet", "…/internal/collect/node", "…/internal/demo", "…/internal/discover", "…/internal/kube", "…/internal/render", "…/internal/target", "…/pkg/lifetime", "…/pkg/report",
+		"…/internal/collect/kubeapi", "…/internal/collect/kubeconfig", "…/internal/collect/kubelet", "…/internal/collect/node", "…/internal/demo", "…/internal/discover", "…/internal/kube", "…/internal/render", "…/internal/target", "…/internal/verify", "…/pkg/lifetime", "…/pkg/report",
 		"github.com/spf13/cobra", "github.com/spf13/pflag", "golang.org/x/net/http/httpproxy", "golang.org/x/term", "github.com/vbauerster/mpb/v8", "github.com/vbauerster/mpb/v8/decor"},
 
 	// find targets
@@ -52,6 +52,9 @@ var allowed = map[string][]string{
 
 	// audit
 	"…/internal/audit": {"…/internal/collect", "…/internal/target", "…/pkg/certs", "…/pkg/lifetime", "…/pkg/report"},
+
+	// after a rotation: are the old credentials dead?
+	"…/internal/verify": {"…/internal/collect", "…/internal/collect/apiserver", "…/internal/collect/kubeconfig", "…/internal/kube", "…/internal/target", "…/pkg/certs", "…/pkg/report"},
 
 	// report, and what it is made of
 	"…/pkg/report":   {},
