@@ -99,9 +99,23 @@ func (a *Auditor) stale(c collect.Certificate, foreign bool) {
 	case k.refused && by(c.Certificate, k.kubeconfigCAs) == no:
 		says = "is not of the CA that the kubeconfig trusts, and the API server refused it"
 	}
-	if says != "" {
+	if says == "" {
+		a.older(c)
+	} else {
 		a.find(ruleStale, fmt.Sprintf("the client certificate in %s %s: the kubeconfig was fetched before the cluster's CA was rotated", c.Location, says))
 	}
+}
+
+// older finds a client certificate that is still accepted, and not the one that
+// the cluster issues now.
+func (a *Auditor) older(c collect.Certificate) {
+	issued, _ := certs.Read(a.target.Issued.Data)
+	if len(issued) == 0 || issued[0].NotBefore == nil || c.NotBefore == nil || !c.NotBefore.Before(*issued[0].NotBefore) {
+		return
+	}
+	r := rule(ruleStale)
+	r.Severity = report.SeverityInfo // it works until it expires, which its row tells
+	a.add(r, report.Finding{Message: fmt.Sprintf("the client certificate in %s is of %s; the cluster issues one of %s by now", c.Location, day(*c.NotBefore), day(*issued[0].NotBefore))}, report.Certificate{})
 }
 
 type answer int

@@ -3,6 +3,7 @@ package audit
 import (
 	"crypto/x509"
 	"crypto/x509/pkix"
+	"encoding/pem"
 	"slices"
 	"strings"
 	"testing"
@@ -75,6 +76,30 @@ func TestAgreement(t *testing.T) {
 				t.Errorf("rules %q, want %q: %+v", got, test.rules, r.Findings)
 			}
 		})
+	}
+}
+
+// A context that is a cluster in ARM too: what ARM hands out now is younger.
+func TestOlderThanIssued(t *testing.T) {
+	ca := issue(t, authority("ca"), nil)
+	of := func(days int) pair {
+		return issue(t, x509.Certificate{Subject: pkix.Name{CommonName: "masterclient"}, NotBefore: *day0(days), NotAfter: *day0(700)}, &ca)
+	}
+	mine, younger := of(-300), of(-10)
+	for name, test := range map[string]struct {
+		issued pair
+		want   int
+	}{"younger": {younger, 1}, "the same": {mine, 0}} {
+		b := batch("c", report.SourceKubeconfig, collect.Observation{Certificate: &collect.Certificate{Certificate: mine.Certificate, Role: report.RoleClient, Location: "k#users/u"}})
+		b.Target.ARM = &target.ARM{ResourceGroup: "g", Name: "c"}
+		b.Target.Issued.Data = pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: test.issued.DER})
+		r := judge(t, Input{Batches: []collect.Batch{b}})
+		if len(r.Findings) != test.want {
+			t.Errorf("%s: %+v", name, r.Findings)
+		}
+		if test.want == 1 && (r.Findings[0].Rule != ruleStale || r.Findings[0].Severity != report.SeverityInfo || r.ExitCode != 0) {
+			t.Errorf("%+v, exit %d", r.Findings[0], r.ExitCode)
+		}
 	}
 }
 
