@@ -192,6 +192,10 @@ func TestCompareWhatWasNotExamined(t *testing.T) {
 		{"another pool is stopped", nil, func(r *Report) {
 			lose(r, StatusPartial, "pool-1", Gap{Cluster: "a", Source: SourceARM, Location: "agentPools/night", Count: 1, Reason: ReasonNotRunning})
 		}, []string{"certificate gone " + p1, "gap new a/:agentPools/night"}},
+		{"another pool is stopped, and a node of this one not listed with its pool", nil, func(r *Report) {
+			lose(r, StatusPartial, "pool-1", Gap{Cluster: "a", Source: SourceARM, Location: "agentPools/night", Count: 1, Reason: ReasonNotRunning})
+			r.Nodes = []Node{{Cluster: "a", Name: "pool-1"}}
+		}, []string{"certificate gone " + p1, "gap new a/:agentPools/night"}},
 		{"nobody asked the nodes", nil, func(r *Report) {
 			without(r, SourceNode, "")
 			r.Clusters[0].Sources = r.Clusters[0].Sources[:1]
@@ -269,6 +273,7 @@ func TestCompareClusters(t *testing.T) {
 			slices.Concat([]string{"cluster not-examined! b"}, rows("not-examined", "b"), []string{"gap new! b/:"})},
 		{"another cluster cannot be read", fleet("a", "b"), fleet("a"), nil, gap("a", "/x", "no"), slices.Concat([]string{"cluster gone b"}, rows("gone", "b"), []string{"gap new a/:/x"})},
 		{"another shard's", fleet("a", "b"), fleet("a"), nil, shard(0, 2, 3), append([]string{"cluster not-examined b"}, rows("not-examined", "b")...)},
+		{"a sibling shard's", fleet("a", "b"), fleet("a"), shard(1, 2, 3), shard(0, 2, 3), append([]string{"cluster not-examined b"}, rows("not-examined", "b")...)},
 		{"the same shard's", fleet("a", "b"), fleet("a"), shard(0, 2, 3), shard(0, 2, 2), append([]string{"cluster gone b"}, rows("gone", "b")...)},
 		{"nothing matched", fleet("b"), empty(), nil, nil, append([]string{"cluster not-examined! b"}, rows("not-examined", "b")...)},
 	}
@@ -330,6 +335,7 @@ func TestCompareFiles(t *testing.T) {
 	compared(t, files("d/x.pem#0", "d/y.pem"), files("d/y.pem"), nil, nil, []string{"certificate gone /:d/x.pem#0"})
 	compared(t, files("d/x.pem#0", "d/y.pem"), files("d/y.pem"), nil, unread("d/x.pem"), []string{"certificate not-examined /:d/x.pem#0", "gap new /:d/x.pem"})
 	compared(t, files("d/x.pem", "e.pem"), files("e.pem"), nil, unread("d"), []string{"certificate not-examined /:d/x.pem", "gap new /:d"})
+	compared(t, files("d/x.pem", "e.pem"), files("e.pem"), nil, unread("d/"), []string{"certificate not-examined /:d/x.pem", "gap new /:d/"})
 	compared(t, files("d/x.pem", "e.pem"), files("e.pem"), nil, unread("d/x"), []string{"certificate gone /:d/x.pem", "gap new /:d/x"})
 }
 
