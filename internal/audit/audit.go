@@ -73,7 +73,12 @@ func (a *Auditor) Header() report.Header { return a.out.Header() }
 // report.
 func (a *Auditor) Add(v collect.Visit) {
 	a.from = a.mark()
-	a.out.Gaps = append(a.out.Gaps, v.Gaps...)
+	for _, g := range v.Gaps {
+		if len(v.Batches) > 0 {
+			g.Cluster = v.Batches[0].Target.ID
+		}
+		a.out.Gaps = append(a.out.Gaps, g)
+	}
 	if len(v.Batches) > 0 {
 		a.cluster(v.Batches)
 	}

@@ -327,3 +327,42 @@ func TestRules(t *testing.T) {
 		rule(name)
 	}
 }
+
+// An audit that streams says the same as one that does not.
+func TestStreamIsTheReport(t *testing.T) {
+	visits := []collect.Visit{
+		{Batches: []collect.Batch{batch("b", report.SourceNode, file("n", 95)...), batch("b", report.SourceKubelet, metric("n", 5, 2)...)}},
+		{Batches: []collect.Batch{batch("a", report.SourceNode, file("m", 120)...)}, Gaps: []report.Gap{{Source: report.SourceARM, Count: 1, Reason: report.ReasonTimeout, Message: "slow"}}},
+		{Batches: []collect.Batch{batch("c", report.SourceKubelet)}},
+	}
+	in := Input{Policy: lifetime.Policy{}, FailOn: report.SeverityWarning, AsOf: asOf, Gaps: []report.Gap{{Source: report.SourceARM, Count: 1, Reason: report.ReasonForbidden, Message: "a subscription"}}}
+	var err error
+	if in.Policy, err = lifetime.NewPolicy("", ""); err != nil {
+		t.Fatal(err)
+	}
+	whole, parts := New(in), New(in)
+	var stream bytes.Buffer
+	line := func(v any) {
+		data, err := json.Marshal(v)
+		if err != nil {
+			t.Fatal(err)
+		}
+		stream.Write(append(data, '\n'))
+	}
+	line(parts.Header())
+	for _, v := range visits {
+		whole.Add(v)
+		parts.Add(v)
+		line(parts.Take())
+	}
+	line(parts.Close(0).Closing())
+	got, err := report.Read(&stream)
+	if err != nil {
+		t.Fatal(err)
+	}
+	want, _ := json.MarshalIndent(whole.Close(0), "", " ")
+	have, _ := json.MarshalIndent(got, "", " ")
+	if !bytes.Equal(want, have) {
+		t.Errorf("the report\n%s\nthe stream\n%s", want, have)
+	}
+}
