@@ -17,7 +17,8 @@ const (
 func (e *Estate) armRoutes() []route {
 	get, post := http.MethodGet, http.MethodPost
 	return []route{
-		{get, "/subscriptions", false, e.subscriptions},
+		{get, "/subscriptions", false, e.listSubscriptions},
+		{post, "/providers/Microsoft.ResourceGraph/resources", false, e.graph},
 		{get, "/tenants", false, e.tenants},
 		{get, inSubscription, false, e.subscription},
 		{get, inSubscription + "/resourceGroups", false, e.groups},
@@ -35,18 +36,44 @@ func (e *Estate) armRoutes() []route {
 	}
 }
 
-func describeSubscription() object {
-	return object{"id": "/subscriptions/" + subscriptionID, "subscriptionId": subscriptionID, "tenantId": tenantID, "displayName": subscriptionName,
+// subscription is what a cluster is in.
+type subscription struct{ id, name string }
+
+func subscriptions() []subscription {
+	return []subscription{{subscriptionID, subscriptionName}, {secondID, secondName}}
+}
+
+// in is the clusters of a subscription.
+func (e *Estate) in(subscription string) []*cluster {
+	var in []*cluster
+	for _, c := range e.clusters {
+		if strings.EqualFold(c.subscriptionID(), subscription) {
+			in = append(in, c)
+		}
+	}
+	return in
+}
+
+func (s subscription) describe() object {
+	return object{"id": "/subscriptions/" + s.id, "subscriptionId": s.id, "tenantId": tenantID, "displayName": s.name,
 		"state": "Enabled", "authorizationSource": "RoleBased", "managedByTenants": []object{},
 		"subscriptionPolicies": object{"locationPlacementId": "Public_2014-09-01", "quotaId": "Sample_2014-09-01", "spendingLimit": "Off"}}
 }
 
-func (e *Estate) subscriptions(w http.ResponseWriter, r *request) {
-	e.page(w, r, []object{describeSubscription()})
+func (e *Estate) listSubscriptions(w http.ResponseWriter, r *request) {
+	list := []object{}
+	for _, s := range subscriptions() {
+		list = append(list, s.describe())
+	}
+	e.page(w, r, list)
 }
 
-func (e *Estate) subscription(w http.ResponseWriter, _ *request) {
-	reply(w, http.StatusOK, describeSubscription())
+func (e *Estate) subscription(w http.ResponseWriter, r *request) {
+	for _, s := range subscriptions() {
+		if strings.EqualFold(s.id, r.vars["subscription"]) {
+			reply(w, http.StatusOK, s.describe())
+		}
+	}
 }
 
 func (e *Estate) tenants(w http.ResponseWriter, r *request) {
@@ -61,14 +88,14 @@ func (e *Estate) groups(w http.ResponseWriter, r *request) {
 			return
 		}
 		seen = append(seen, name)
-		group := object{"id": "/subscriptions/" + subscriptionID + "/resourceGroups/" + name, "name": name, "type": "Microsoft.Resources/resourceGroups",
+		group := object{"id": "/subscriptions/" + r.vars["subscription"] + "/resourceGroups/" + name, "name": name, "type": "Microsoft.Resources/resourceGroups",
 			"location": location, "properties": object{"provisioningState": "Succeeded"}}
 		if managedBy != "" {
 			group["managedBy"] = managedBy
 		}
 		list = append(list, group)
 	}
-	for _, c := range e.clusters {
+	for _, c := range e.in(r.vars["subscription"]) {
 		add(c.group, c.location, "")
 		add(c.nodeGroup(), c.location, c.id())
 	}
@@ -80,7 +107,7 @@ func (e *Estate) resources(w http.ResponseWriter, r *request) {
 	created := strings.Contains(strings.ToLower(r.query("$expand")), "createdtime")
 	filter := strings.ToLower(r.query("$filter"))
 	list := []object{}
-	for _, c := range e.clusters {
+	for _, c := range e.in(r.vars["subscription"]) {
 		if group, ok := r.vars["group"]; ok && !strings.EqualFold(group, c.group) {
 			continue
 		}
@@ -103,14 +130,15 @@ func (e *Estate) created(c *cluster) string {
 
 func (e *Estate) listClusters(w http.ResponseWriter, r *request) {
 	group, ok := r.vars["group"]
-	if ok && !slices.ContainsFunc(e.clusters, func(c *cluster) bool {
+	clusters := e.in(r.vars["subscription"])
+	if ok && !slices.ContainsFunc(clusters, func(c *cluster) bool {
 		return strings.EqualFold(c.group, group) || strings.EqualFold(c.nodeGroup(), group)
 	}) {
 		noGroup(w, group)
 		return
 	}
 	list := []object{}
-	for _, c := range e.clusters {
+	for _, c := range clusters {
 		if !ok || strings.EqualFold(c.group, group) {
 			list = append(list, e.cluster(c))
 		}
@@ -131,7 +159,7 @@ func (e *Estate) withCluster(answer func(http.ResponseWriter, *request, *cluster
 	return func(w http.ResponseWriter, r *request) {
 		group, name := r.vars["group"], r.vars["cluster"]
 		groupKnown := false
-		for _, c := range e.clusters {
+		for _, c := range e.in(r.vars["subscription"]) {
 			groupKnown = groupKnown || strings.EqualFold(c.group, group)
 			if strings.EqualFold(c.group, group) && strings.EqualFold(c.name, name) {
 				answer(w, r, c)
@@ -183,7 +211,7 @@ func (e *Estate) cluster(c *cluster) object {
 	if c.lockedDown {
 		properties["nodeResourceGroupProfile"] = object{"restrictionLevel": "ReadOnly"}
 	}
-	resource := object{"id": c.id(), "name": c.name, "type": "Microsoft.ContainerService/ManagedClusters", "location": c.location,
+	resource := object{"id": c.id(), "name": c.name, "type": "Microsoft.ContainerService/ManagedClusters", "location": c.location, "tags": c.tags(),
 		"sku": object{"name": "Base", "tier": "Standard"}, "identity": object{"type": "SystemAssigned", "tenantId": tenantID, "principalId": clientID}, "properties": properties}
 	if !c.noSystemData {
 		resource["systemData"] = object{"createdAt": e.created(c), "createdByType": "User"}

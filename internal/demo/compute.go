@@ -33,12 +33,13 @@ func (e *Estate) computeRoutes() []route {
 
 // inNodeGroup is the cluster whose node resource group is asked for.
 func (e *Estate) inNodeGroup(w http.ResponseWriter, r *request) *cluster {
-	for _, c := range e.clusters {
+	clusters := e.in(r.vars["subscription"])
+	for _, c := range clusters {
 		if strings.EqualFold(c.nodeGroup(), r.vars["group"]) {
 			return c
 		}
 	}
-	for _, c := range e.clusters {
+	for _, c := range clusters {
 		if strings.EqualFold(c.group, r.vars["group"]) {
 			return &cluster{} // a group without machines
 		}
@@ -61,7 +62,7 @@ func (c *cluster) sets() []*machine {
 func describeSet(m *machine) object {
 	group := strings.ToUpper(m.cluster.nodeGroup())
 	return object{
-		"id":   "/subscriptions/" + subscriptionID + "/resourceGroups/" + group + compute + "/virtualMachineScaleSets/" + m.set,
+		"id":   m.cluster.inSubscription() + "/resourceGroups/" + group + compute + "/virtualMachineScaleSets/" + m.set,
 		"name": m.set, "type": "Microsoft.Compute/virtualMachineScaleSets", "location": m.cluster.location, "tags": m.tags(),
 		"sku": object{"name": "Standard_D4s_v5", "tier": "Standard", "capacity": len(m.pool.nodes)},
 		"properties": object{"provisioningState": "Succeeded", "orchestrationMode": "Uniform", "overprovision": false, "singlePlacementGroup": false,
@@ -135,7 +136,7 @@ func (e *Estate) listVMs(w http.ResponseWriter, r *request) {
 func (e *Estate) withMachine(answer func(http.ResponseWriter, *request, *machine)) func(http.ResponseWriter, *request) {
 	return func(w http.ResponseWriter, r *request) {
 		kind, name := "Microsoft.Compute/virtualMachines", r.vars["vm"]
-		id := "/subscriptions/" + subscriptionID + "/resourceGroups/" + r.vars["group"] + compute
+		id := "/subscriptions/" + r.vars["subscription"] + "/resourceGroups/" + r.vars["group"] + compute
 		if set, ok := r.vars["set"]; ok {
 			kind, name = "Microsoft.Compute/virtualMachineScaleSets", set
 			id += "/virtualMachineScaleSets/" + set

@@ -37,7 +37,15 @@ type Options struct {
 	Limits         bool          // Azure's token buckets: 429 with Retry-After
 	Latency        time.Duration // how long a run-command takes at least; Azure's some 20 s
 	Nodes          int           // so many nodes in one more, healthy cluster, "many"
-	Dir            string        // where to make the estate's own temporary directory; empty: the system's
+
+	Clusters        int // so many more healthy clusters, "fleet-0001" and so on, every second one in the second subscription …
+	NodesPerCluster int // … with so many nodes each; 0: three
+
+	GraphForbidden bool // Resource Graph answers 403 …
+	GraphTruncated bool // … or with half of the clusters, and says so
+	GraphPage      int  // at most so many rows a page, 0: as many as are asked for
+
+	Dir string // where to make the estate's own temporary directory; empty: the system's
 
 	// WindowsAnswer is what the script writes to stdout on a Windows node whose
 	// C: is dir. Nil: nothing.
@@ -49,6 +57,7 @@ type Options struct {
 
 // Cluster is what can be asked for.
 type Cluster struct {
+	Subscription        string // its id
 	Name, ResourceGroup string
 	What                string // what is special about it, in a line
 	Nodes               int
@@ -80,6 +89,7 @@ type Estate struct {
 	operations operations
 	reads      bucket
 	writes     bucket
+	queries    bucket // of Resource Graph
 	runs       bucket
 	throttled  atomic.Int64
 }
@@ -119,11 +129,13 @@ func (e *Estate) build() error {
 		e.reads.fill(250, 25*60)
 		e.writes.fill(200, 10*60)
 		e.runs.fill(1500, 500)
+		e.queries.fill(15, 3*60)
 	}
 	table := estate()
 	if e.options.Nodes > 0 {
 		table = append(table, many(e.options.Nodes))
 	}
+	table = append(table, fleet(e.options.Clusters, e.options.NodesPerCluster)...)
 	for i := range table {
 		c := &table[i]
 		c.index = i
@@ -148,6 +160,7 @@ func (e *Estate) addCluster(c *cluster) (err error) {
 		return err
 	}
 	c.token = hex.EncodeToString(token)
+	c.account = sync.OnceValues(func() ([]byte, error) { return c.pki.client(localAccount, "system:masters", c.client) })
 	for p := range c.pools {
 		for n, made := range c.pools[p].nodes {
 			m := &machine{node: made, cluster: c, pool: &c.pools[p], number: n}
@@ -237,7 +250,7 @@ func (e *Estate) Environment() []string {
 func (e *Estate) Clusters() []Cluster {
 	list := make([]Cluster, 0, len(e.clusters))
 	for _, c := range e.clusters {
-		list = append(list, Cluster{c.name, c.group, c.what, len(c.machines), c.stuck})
+		list = append(list, Cluster{c.subscriptionID(), c.name, c.group, c.what, len(c.machines), c.stuck})
 	}
 	return list
 }

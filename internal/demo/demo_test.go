@@ -62,7 +62,9 @@ func TestListing(t *testing.T) {
 }
 
 // nodesOf counts machines by machines, instances and VMs, each machine once.
-func nodesOf(c *client, cluster answer) int {
+func nodesOf(c *client, cluster answer) int { return nodesIn(c, cluster, group) }
+
+func nodesIn(c *client, cluster answer, group string) int {
 	seen := map[string]bool{}
 	nodeGroup := group + cluster.str("properties", "nodeResourceGroup") + "/providers/Microsoft.Compute"
 	pools, _ := c.all(cluster.str("id") + "/agentPools")

@@ -8,6 +8,8 @@ import "fmt"
 const (
 	subscriptionID   = "a55e5500-0000-4000-8000-000000000001"
 	subscriptionName = "akscert demo"
+	secondID         = "a55e5500-0000-4000-8000-000000000005"
+	secondName       = "akscert demo, the other" // every second cluster of a fleet
 	tenantID         = "a55e5500-0000-4000-8000-000000000002"
 	clientID         = "a55e5500-0000-4000-8000-000000000003"
 	denyAssignmentID = "a55e5500-0000-4000-8000-000000000004"
@@ -31,7 +33,7 @@ func estate() []cluster {
 	well := node{client: days(120, oneYear), server: days(120, oneYear), copy: days(120, twoYears)}
 	return []cluster{
 		{
-			name: "healthy", group: "shop", location: "westeurope", kubernetes: kubernetes, age: 400,
+			name: "healthy", group: "shop", env: "prod", location: "westeurope", kubernetes: kubernetes, age: 400,
 			what: "three nodes that renew their own certificates: nothing to do",
 			ca:   days(400, thirtyYears), apiserver: days(120, twoYears), client: days(120, twoYears),
 			pools: []pool{
@@ -43,7 +45,7 @@ func estate() []cluster {
 			},
 		},
 		{
-			name: "legacy", group: "billing", location: "northeurope", kubernetes: "1.13.5", age: legacyAge, noSystemData: true, noRBAC: true,
+			name: "legacy", group: "billing", env: "prod", location: "northeurope", kubernetes: "1.13.5", age: legacyAge, noSystemData: true, noRBAC: true,
 			what: "made the way AKS did before May 2019, never rotated: availability set, no RBAC, static client certificates, a two-year CA",
 			ca:   days(legacyAge-60, twoYears), apiserver: days(legacyAge-60, twoYears), client: days(legacyAge, twoYears),
 			pools: []pool{
@@ -54,7 +56,7 @@ func estate() []cluster {
 			},
 		},
 		{
-			name: "overdue", group: "billing", location: "northeurope", kubernetes: "1.29.4", age: 900,
+			name: "overdue", group: "billing", env: "prod", location: "northeurope", kubernetes: "1.29.4", age: 900,
 			what: "rotation is on, but one kubelet is past 90 % of its certificate's life: it does not work there",
 			ca:   days(900, thirtyYears), apiserver: days(300, twoYears), client: days(620, twoYears),
 			pools: []pool{
@@ -65,7 +67,7 @@ func estate() []cluster {
 			},
 		},
 		{
-			name: "rotating", group: "shop", location: "westeurope", kubernetes: "1.32.7", age: 500, provisioning: "RotatingClusterCertificates",
+			name: "rotating", group: "shop", env: "prod", location: "westeurope", kubernetes: "1.32.7", age: 500, provisioning: "RotatingClusterCertificates",
 			what: "in the middle of a rotation: the nodes trust the old CA and the new one",
 			ca:   days(500, thirtyYears), apiserver: days(90, twoYears), client: days(90, twoYears),
 			pools: []pool{
@@ -74,7 +76,7 @@ func estate() []cluster {
 			},
 		},
 		{
-			name: "mixed", group: "media", location: "swedencentral", kubernetes: kubernetes, age: 300,
+			name: "mixed", group: "media", env: "dev", location: "swedencentral", kubernetes: kubernetes, age: 300,
 			what: "a VirtualMachines pool, a Windows pool, a stopped pool, secure TLS bootstrapping, and a node from auto-provisioning",
 			ca:   days(300, thirtyYears), apiserver: days(60, twoYears), client: days(60, twoYears),
 			pools: []pool{
@@ -88,13 +90,13 @@ func estate() []cluster {
 			},
 		},
 		{
-			name: "entra", group: "media", location: "swedencentral", kubernetes: kubernetes, age: 200, entra: true, noLocal: true,
+			name: "entra", group: "media", env: "prod", location: "swedencentral", kubernetes: kubernetes, age: 200, entra: true, noLocal: true,
 			what: "Entra ID only: its kubeconfig holds no certificate, and local accounts are off",
 			ca:   days(200, thirtyYears), apiserver: days(200, twoYears),
 			pools: []pool{{name: linuxPool, kind: scaleSet, image: ubuntu + "202508.20.1", nodes: []node{well}}},
 		},
 		{
-			name: "locked-down", group: "vault", location: "germanywestcentral", kubernetes: kubernetes, age: 100, lockedDown: true,
+			name: "locked-down", group: "vault", env: "prod", location: "germanywestcentral", kubernetes: kubernetes, age: 100, lockedDown: true,
 			what: "AKS Automatic style: its node resource group refuses run-command, but its kubelets answer",
 			ca:   days(100, thirtyYears), apiserver: days(100, twoYears), client: days(100, twoYears),
 			pools: []pool{{name: linuxPool, kind: scaleSet, image: ubuntu + "202509.11.0", nodes: []node{
@@ -103,7 +105,7 @@ func estate() []cluster {
 			}}},
 		},
 		{
-			name: "stopped", group: "lab", location: "westus", kubernetes: "1.28.9", age: 700, power: stopped,
+			name: "stopped", group: "lab", env: "test", location: "westus", kubernetes: "1.28.9", age: 700, power: stopped,
 			what: "stopped: what renews itself does not do so now",
 			ca:   days(700, thirtyYears), apiserver: days(700, twoYears), client: days(700, twoYears),
 			pools: []pool{{name: linuxPool, kind: scaleSet, image: ubuntu + "202401.09.0", nodes: alike(2, well)}},
@@ -113,11 +115,35 @@ func estate() []cluster {
 	}
 }
 
+// fleet is n healthy clusters of a few nodes each, half of them in the second
+// subscription.
+func fleet(n, nodes int) []cluster {
+	if nodes == 0 {
+		nodes = 3
+	}
+	clusters := make([]cluster, 0, n)
+	for i := range n {
+		age := 60 + i%120
+		c := cluster{
+			name: fmt.Sprintf("fleet-%04d", i+1), group: "fleet", env: "prod", location: "westeurope", kubernetes: kubernetes, age: 200,
+			what: fmt.Sprintf("one of %d, healthy", n),
+			ca:   days(200, thirtyYears), apiserver: days(age, twoYears), client: days(age, twoYears),
+			pools: []pool{{name: linuxPool, kind: scaleSet, image: ubuntu + "202509.11.0", nodes: alike(nodes,
+				node{client: days(age, oneYear), server: days(age, oneYear), copy: days(age, twoYears)})}},
+		}
+		if i%2 == 1 {
+			c.subscription = secondID
+		}
+		clusters = append(clusters, c)
+	}
+	return clusters
+}
+
 // faulty fails in every way that a run of run-command can fail by itself. All
 // its kubelets answer, but those of the nodes that are forbidden, off, or gone.
 func faulty(well node) cluster {
 	return cluster{
-		name: "faulty", group: "lab", location: "westus", kubernetes: "1.32.7", age: 300,
+		name: "faulty", group: "lab", env: "test", location: "westus", kubernetes: "1.32.7", age: 300,
 		what: "each node fails in its own way: forbidden, off, busy, throttled, agent not ready, truncated, not run, gone, empty",
 		ca:   days(300, thirtyYears), apiserver: days(60, twoYears), client: days(60, twoYears),
 		pools: []pool{{name: linuxPool, kind: scaleSet, image: ubuntu + "202507.06.0", nodes: failing(well,
@@ -130,7 +156,7 @@ func faulty(well node) cluster {
 // wait for them.
 func stuck(well node) cluster {
 	return cluster{
-		name: "stuck", group: "lab", location: "westus", kubernetes: "1.32.7", age: 300, stuck: true,
+		name: "stuck", group: "lab", env: "test", location: "westus", kubernetes: "1.32.7", age: 300, stuck: true,
 		what: "one node's script never ends, nor do its kubelet's metrics, another is busy for ever: only a deadline ends an audit of it",
 		ca:   days(300, thirtyYears), apiserver: days(60, twoYears), client: days(60, twoYears),
 		pools: []pool{{name: linuxPool, kind: scaleSet, image: ubuntu + "202507.06.0", nodes: failing(well,
@@ -151,7 +177,7 @@ func failing(well node, faults ...fault) []node {
 // many is a healthy cluster of n nodes, to see what throttling does.
 func many(n int) cluster {
 	return cluster{
-		name: "many", group: "shop", location: "westeurope", kubernetes: kubernetes, age: 200,
+		name: "many", group: "shop", env: "prod", location: "westeurope", kubernetes: kubernetes, age: 200,
 		what: fmt.Sprintf("%d healthy nodes in one scale set", n),
 		ca:   days(200, thirtyYears), apiserver: days(60, twoYears), client: days(60, twoYears),
 		pools: []pool{{name: "work", kind: scaleSet, image: ubuntu + "202509.11.0", nodes: alike(n,

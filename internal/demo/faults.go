@@ -34,7 +34,7 @@ func (e azureError) about(m *machine) azureError {
 		action = "Microsoft.Compute/virtualMachineScaleSets/virtualMachines/runCommand/action"
 	}
 	e.message = strings.NewReplacer("{scope}", m.id(), "{action}", action, "{vm}", m.vm,
-		"{group}", m.cluster.nodeGroup(), "{client}", clientID).Replace(e.message)
+		"{group}", m.cluster.nodeGroup(), "{client}", clientID, "{subscription}", m.cluster.inSubscription()).Replace(e.message)
 	return e
 }
 
@@ -50,7 +50,7 @@ func lockedDown() fault {
 	return fault{what: "403 deny assignment", refuse: &azureError{status: 403, code: "DenyAssignmentAuthorizationFailed",
 		message: "The client '{client}' with object id '{client}' has permission to perform action '{action}' on scope '{scope}'; " +
 			"however, the access is denied because of the deny assignment with name 'AKS-managed deny assignment for node resource group {group}' " +
-			"and Id '" + denyAssignmentID + "' at scope '/subscriptions/" + subscriptionID + "/resourceGroups/{group}'."}}
+			"and Id '" + denyAssignmentID + "' at scope '{subscription}/resourceGroups/{group}'."}}
 }
 
 func notRunning() fault {

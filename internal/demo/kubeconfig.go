@@ -17,7 +17,7 @@ func (c *cluster) kubeconfig(user string) (string, error) {
 	if c.entra && user == "clusterUser" {
 		credential = kubelogin()
 	} else {
-		certificate, err := c.pki.client(localAccount, "system:masters", c.client)
+		certificate, err := c.account()
 		if err != nil {
 			return "", err
 		}
@@ -31,7 +31,7 @@ func (c *cluster) kubeconfig(user string) (string, error) {
 clusters:
 - cluster:
     certificate-authority-data: %[1]s
-    server: %[2]s
+    server: %[2]s%[7]s
   name: %[3]s
 contexts:
 - context:
@@ -44,7 +44,16 @@ preferences: {}
 users:
 - name: %[4]s
   user:
-%[5]s`, b64(c.pki.pem), c.server, c.name, name, credential, context), nil
+%[5]s`, b64(c.pki.pem), c.server, c.name, name, credential, context, c.tunnelled()), nil
+}
+
+// tunnelled tells the server's real name, as a kubeconfig does that goes
+// through a tunnel: on loopback all servers are the same host.
+func (c *cluster) tunnelled() string {
+	if c.powerState() == stopped {
+		return ""
+	}
+	return "\n    tls-server-name: " + c.dns()
 }
 
 func kubelogin() string {

@@ -38,6 +38,8 @@ const (
 // cluster is one managed cluster.
 type cluster struct {
 	name, group, location string
+	subscription          string // empty: the first
+	env                   string // its tag
 	what                  string // what is special about it, in a line
 	stuck                 bool   // only a deadline ends an audit of it
 
@@ -60,7 +62,8 @@ type cluster struct {
 	next     *authority // in the middle of a rotation
 	front    *authority // of the API server's aggregator
 	token    string
-	server   string // https://127.0.0.1:port
+	account  func() ([]byte, error) // the client certificate of local accounts
+	server   string                 // https://127.0.0.1:port
 	machines []*machine
 	sorted   []*machine // those that are nodes, by name
 }
@@ -159,9 +162,21 @@ func (c *cluster) dns() string {
 	return fmt.Sprintf("%s-%s.hcp.%s.azmk8s.test", c.name, c.hash(), c.location)
 }
 
+func (c *cluster) subscriptionID() string {
+	if c.subscription == "" {
+		return subscriptionID
+	}
+	return c.subscription
+}
+
+func (c *cluster) inSubscription() string { return "/subscriptions/" + c.subscriptionID() }
+
+// tags are the resource's.
+func (c *cluster) tags() object { return object{"env": c.env, "team": c.group} }
+
 // id spells the segment resourcegroups in lower case, as AKS does.
 func (c *cluster) id() string {
-	return "/subscriptions/" + subscriptionID + "/resourcegroups/" + c.group + "/providers/Microsoft.ContainerService/managedClusters/" + c.name
+	return c.inSubscription() + "/resourcegroups/" + c.group + "/providers/Microsoft.ContainerService/managedClusters/" + c.name
 }
 
 func (c *cluster) nodeGroup() string {
@@ -175,7 +190,7 @@ func (m *machine) id() string { return m.idIn(m.cluster.nodeGroup()) }
 func (m *machine) computeID() string { return m.idIn(strings.ToUpper(m.cluster.nodeGroup())) }
 
 func (m *machine) idIn(group string) string {
-	id := "/subscriptions/" + subscriptionID + "/resourceGroups/" + group + "/providers/Microsoft.Compute/"
+	id := m.cluster.inSubscription() + "/resourceGroups/" + group + "/providers/Microsoft.Compute/"
 	if m.set != "" {
 		return id + "virtualMachineScaleSets/" + m.set + "/virtualMachines/" + m.vm
 	}

@@ -214,7 +214,7 @@ func linuxValues(message string) []object {
 
 func (e *Estate) operationURL(r *request, o *operation, monitor string) string {
 	return fmt.Sprintf("%s/subscriptions/%s/providers/Microsoft.Compute/locations/%s/operations/%s?p=%s%s&api-version=%s",
-		e.address, subscriptionID, o.machine.cluster.location, o.id, o.key, monitor, r.query("api-version"))
+		e.address, o.machine.cluster.subscriptionID(), o.machine.cluster.location, o.id, o.key, monitor, r.query("api-version"))
 }
 
 // operation answers how a run stands, or with monitor=true its result.

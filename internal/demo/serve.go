@@ -9,6 +9,7 @@ import (
 	"net"
 	"net/http"
 	"net/url"
+	"slices"
 	"strings"
 	"time"
 )
@@ -127,7 +128,7 @@ func (e *Estate) admit(w http.ResponseWriter, r *request) bool {
 		fail(w, azureError{status: http.StatusBadRequest, code: "MissingApiVersionParameter", message: "The api-version query parameter (?api-version=) is required for all requests."})
 		return false
 	}
-	if s, ok := r.vars["subscription"]; ok && !strings.EqualFold(s, subscriptionID) {
+	if s, ok := r.vars["subscription"]; ok && !slices.ContainsFunc(subscriptions(), func(known subscription) bool { return strings.EqualFold(s, known.id) }) {
 		fail(w, azureError{status: http.StatusNotFound, code: "SubscriptionNotFound", message: "The subscription '" + s + "' could not be found."})
 		return false
 	}
