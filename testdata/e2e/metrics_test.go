@@ -13,6 +13,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/akscert/akscert/pkg/report"
 	"github.com/akscert/akscert/testdata/e2e/cluster"
 )
 
@@ -128,28 +129,54 @@ func eventually(t *testing.T, limit time.Duration, try func() error) {
 	}
 }
 
+// forbidden: a user who may list nodes, and not ask their kubelets.
 func (r *nodeRig) forbidden(t *testing.T) {
 	from := time.Now().Add(-cluster.Day)
-	nobody := r.issue(t, cluster.Spec{CommonName: "nobody", NotBefore: from, NotAfter: from.Add(long)})
-	r.wantRefusal(t, cluster.Login{Client: &nobody}, cluster.NodeName, http.StatusForbidden,
-		`User \"nobody\" cannot get resource \"nodes/proxy\"`)
+	lister := r.issue(t, cluster.Spec{CommonName: "lister", NotBefore: from, NotAfter: from.Add(long)})
+	for kind, rest := range map[string]string{
+		"ClusterRole": `"rules":[{"apiGroups":[""],"resources":["nodes"],"verbs":["list"]}]`,
+		"ClusterRoleBinding": `"roleRef":{"apiGroup":"rbac.authorization.k8s.io","kind":"ClusterRole","name":"lister"},
+			"subjects":[{"apiGroup":"rbac.authorization.k8s.io","kind":"User","name":"lister"}]`,
+	} {
+		object := fmt.Sprintf(`{"apiVersion":"rbac.authorization.k8s.io/v1","kind":%q,"metadata":{"name":"lister"},%s}`, kind, rest)
+		path := "/apis/rbac.authorization.k8s.io/v1/" + strings.ToLower(kind) + "s"
+		if status, answer, err := r.server.Do(r.ctx, cluster.Login{Client: &r.cluster.Admin}, http.MethodPost, path, []byte(object)); err != nil || status != http.StatusCreated {
+			t.Fatalf("making the %s: %d: %s %v", kind, status, answer, err)
+		}
+	}
+	r.wantRefusal(t, cluster.Login{Client: &lister}, cluster.NodeName, http.StatusForbidden,
+		`User \"lister\" cannot get resource \"nodes/proxy\"`)
 	k := r.kubeconfig(r.server)
-	k.Cert, k.Key = nobody.CertPEM, nobody.KeyPEM
+	k.Cert, k.Key = lister.CertPEM, lister.KeyPEM
 	rep, _ := r.audit(t, 3, k)
-	t.Logf("%+v", rep.Gaps)
+	r.wantKubeletGap(t, rep, report.ReasonForbidden)
 }
 
+// unknownNode: a node that is gone since it was listed.
 func (r *nodeRig) unknownNode(t *testing.T) {
 	r.wantRefusal(t, cluster.Login{Client: &r.cluster.Admin}, "nosuch", http.StatusNotFound, `nodes \"nosuch\" not found`)
 }
 
+// down: a node whose kubelet does not run.
 func (r *nodeRig) down(t *testing.T) {
 	r.node.StopKubelet()
 	r.wantRefusal(t, cluster.Login{Client: &r.cluster.Admin}, cluster.NodeName, http.StatusServiceUnavailable, "connection refused")
 	rep, _ := r.audit(t, 3, r.kubeconfig(r.server))
-	t.Logf("%+v", rep.Gaps)
+	r.wantKubeletGap(t, rep, report.ReasonUnreachable)
 }
 
+// wantKubeletGap checks that the node's kubelet could not be asked, and why.
+func (r *nodeRig) wantKubeletGap(t *testing.T, rep report.Report, reason report.Reason) {
+	t.Helper()
+	for _, gap := range rep.Gaps {
+		if gap.Source == report.SourceKubelet && gap.Node == cluster.NodeName && gap.Reason == reason {
+			return
+		}
+	}
+	t.Errorf("gaps %+v, want the kubelet's: %s", rep.Gaps, reason)
+}
+
+// wantRefusal checks what the API server answers for a node's metrics.
 func (r *nodeRig) wantRefusal(t *testing.T, login cluster.Login, node string, wantStatus int, want string) {
 	t.Helper()
 	status, answer, err := r.proxied(login, node)

@@ -133,7 +133,7 @@ func kubeletConfiguration() map[string]any {
 
 // StartKubelet starts the kubelet the way its systemd unit does, with the flags
 // of its environment file, in place of the one that ran. It waits until the
-// kubelet has a client certificate and listens.
+// kubelet has its certificates and listens.
 func (n *Node) StartKubelet(ctx context.Context) error {
 	n.StopKubelet()
 	n.cluster.kubelets++
@@ -144,8 +144,10 @@ func (n *Node) StartKubelet(ctx context.Context) error {
 	}
 	n.kubelet = p
 	return n.cluster.wait(ctx, p, func() error {
-		if _, err := n.ReadFile(ClientCertificate); err != nil {
-			return err
+		for _, path := range []string{ClientCertificate, ServingCertificate} {
+			if _, err := n.ReadFile(path); err != nil {
+				return err
+			}
 		}
 		conn, err := net.Dial("tcp", net.JoinHostPort(n.Addr.String(), "10250"))
 		if err == nil {
@@ -158,9 +160,10 @@ func (n *Node) StartKubelet(ctx context.Context) error {
 // StopKubelet ends the kubelet, if it runs.
 func (n *Node) StopKubelet() { n.kubelet.kill() }
 
-// Forget removes the certificates that the kubelet got, as a new image of the
-// node would.
+// Forget stops the kubelet and removes the certificates that it got, as a new
+// image of the node would.
 func (n *Node) Forget() error {
+	n.StopKubelet()
 	if err := os.RemoveAll(n.Path(filepath.Dir(ClientCertificate))); err != nil {
 		return err
 	}
