@@ -146,8 +146,9 @@ func (f *fleet) sorted() ([]target.ARM, []error) {
 	return clusters, f.problems
 }
 
-// each calls do for every id, several at a time.
-func each(ids []string, do func(id string)) {
+// each calls do for every id, several at a time. Those whose turn does not come
+// before ctx ends are one problem.
+func (f *fleet) each(ctx context.Context, ids []string, do func(id string)) {
 	turns := make(chan string)
 	var workers sync.WaitGroup
 	for range min(atOnce, len(ids)) {
@@ -157,7 +158,11 @@ func each(ids []string, do func(id string)) {
 			}
 		})
 	}
-	for _, id := range ids {
+	for i, id := range ids {
+		if ctx.Err() != nil {
+			f.problem(ended(ctx, listing(ids[i:]).what))
+			break
+		}
 		turns <- id
 	}
 	close(turns)
@@ -166,7 +171,7 @@ func each(ids []string, do func(id string)) {
 
 // list asks ARM, subscription by subscription. One that fails hides no other.
 func (f *fleet) list(ctx context.Context, ids []string) {
-	each(ids, func(id string) {
+	f.each(ctx, ids, func(id string) {
 		a := listing([]string{id})
 		s, err := f.client.services(id)
 		if err != nil {
@@ -214,7 +219,7 @@ func (f *fleet) confirm(ctx context.Context, ids []string) {
 	f.client.mu.Lock()
 	ids = slices.DeleteFunc(slices.Clone(ids), func(id string) bool { return f.seen[id] || f.client.visible[id] })
 	f.client.mu.Unlock()
-	each(ids, func(id string) {
+	f.each(ctx, ids, func(id string) {
 		a := asking{fmt.Sprintf("looking for subscription %q", clean(id, 60)), "Microsoft.Resources/subscriptions/read", "Reader"}
 		var answer struct {
 			ID string `json:"subscriptionId"`

@@ -110,6 +110,9 @@ func TestResourceGraphCutsShort(t *testing.T) {
 			c, _ := client(t, a, newClock(), Config{})
 			got, problems := c.Clusters(t.Context(), []string{sub})
 			same(t, "clusters", clusterNames(got), test.want)
+			if a.count(graphPath) > 4 {
+				t.Errorf("%d queries", a.count(graphPath))
+			}
 			if len(problems) != 1 || !strings.Contains(problems[0].Error(), test.says) {
 				t.Errorf("problems %q, want %q", problems, test.says)
 			}
@@ -184,6 +187,59 @@ func TestClustersByARM(t *testing.T) {
 				t.Errorf("log %q", log)
 			}
 		})
+	}
+}
+
+// Resource Graph alone hangs.
+func TestResourceGraphHangs(t *testing.T) {
+	a := serve(t)
+	a.on(listPath(sub), listOf(sub, "", "a"))
+	hang := transport(func(r *http.Request) (*http.Response, error) {
+		if isGraph(r) {
+			<-r.Context().Done()
+			return nil, r.Context().Err()
+		}
+		return a.Client().Do(r)
+	})
+	clock := newClock()
+	c, err := newClient(Config{Getenv: env(), Transport: hang, RequestTimeout: 200 * time.Millisecond}, mustCloud(t, a), static{jwt(`{}`)}, clock.now, clock.pass)
+	if err != nil {
+		t.Fatal(err)
+	}
+	got, problems := c.Clusters(t.Context(), []string{sub})
+	same(t, "clusters", clusterNames(got), []string{"a"})
+	if len(problems) > 0 {
+		t.Error(problems)
+	}
+}
+
+// Subscriptions that were not asked before the end are one problem.
+func TestListsInterrupted(t *testing.T) {
+	a := serve(t)
+	ctx, cancel := context.WithCancelCause(t.Context())
+	stop := transport(func(r *http.Request) (*http.Response, error) {
+		if !isGraph(r) {
+			cancel(context.Canceled)
+			return nil, r.Context().Err()
+		}
+		return a.Client().Do(r)
+	})
+	a.on(graphPath, reply{status: 403})
+	clock := newClock()
+	c, err := newClient(Config{Getenv: env(), Transport: stop}, mustCloud(t, a), static{jwt(`{}`)}, clock.now, clock.pass)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var ids []string
+	for i := range 500 {
+		ids = append(ids, fmt.Sprintf("%08d-0000-0000-0000-000000000000", i))
+	}
+	_, problems := c.Clusters(ctx, ids)
+	if len(problems) == 0 || len(problems) > 2*atOnce {
+		t.Fatalf("%d problems", len(problems))
+	}
+	for _, p := range problems {
+		failed(t, p, report.ReasonInterrupted)
 	}
 }
 

@@ -56,6 +56,10 @@ func (f Fleet) Find(ctx context.Context, azure Lister) ([]target.Target, []repor
 	if err := f.Check(); err != nil {
 		return nil, nil, err
 	}
+	if len(f.Subscriptions) == 0 {
+		return nil, []report.Gap{{Source: report.SourceARM, Count: 1, Reason: report.ReasonNotFound,
+			Message: "there is no subscription to look in: this identity sees none", Hint: "az account list; is it the right tenant? --tenant names another"}}, nil
+	}
 	listed, problems := azure.Clusters(ctx, f.Subscriptions)
 	var gaps []report.Gap
 	for _, err := range problems {

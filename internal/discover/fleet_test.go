@@ -128,6 +128,9 @@ func TestFleet(t *testing.T) {
 			}
 		})
 	}
+	if targets, gaps, err := (Fleet{}).Find(t.Context(), &estate{}); len(targets) > 0 || len(gaps) != 1 || err != nil || !strings.Contains(gaps[0].Message, "no subscription") {
+		t.Errorf("%+v, %+v, %v", targets, gaps, err)
+	}
 	for _, bad := range []Fleet{{Names: []string{"["}}, {Groups: []string{"a[b"}}, {Tags: []string{"a=[b"}}, {Names: []string{""}}, {Groups: []string{""}}, {Tags: []string{"=x"}}, {Tags: []string{""}}} {
 		e := &estate{listed: all}
 		_, _, err := bad.Find(t.Context(), e)
