@@ -37,9 +37,11 @@ const (
 // name, and that name tells that the credential works.
 const path = "/api/v1/namespaces/kube-system"
 
-// tries is how often a connection may break off: a server that refuses a
-// certificate and closes at once can take its own alert back.
-const tries = 3
+// tries is how often it is asked where the connection breaks off. A server that
+// refuses a certificate closes at once, and whoever still writes to it, as the
+// HTTP/2 client does, may never come to read its alert: on loopback that is
+// every other time.
+const tries = 10
 
 // ask shows the credentials of user to the API server of cluster.
 func (v *verification) ask(ctx context.Context, cluster target.Cluster, user target.User) answer {
@@ -73,7 +75,9 @@ func (v *verification) once(ctx context.Context, t target.Target) (said answer, 
 	if !errors.As(err, &failure) { // each is
 		return answer{said: err.Error()}, false
 	}
-	return read(*failure), failure.Code == 0 && failure.Reason == report.ReasonUnreachable && failure.Retryable
+	said = read(*failure)
+	broke := failure.Code == 0 && (failure.Reason == report.ReasonUnreachable || failure.Reason == report.ReasonMalformed)
+	return said, broke && said.verdict == unclear
 }
 
 // namespace is nil for the answer of an API server: a portal's page is no
