@@ -58,7 +58,7 @@ func TestScripts(t *testing.T) {
 			return os.WriteFile(filepath.Join(e.WorkDir, "kube.yaml"), []byte(os.Expand(string(kube), e.Getenv)), 0o600)
 		},
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
-			"expand": expand, "exits": exits, "interrupt": interrupt, "estate": startEstate,
+			"expand": expand, "exits": exits, "interrupt": interrupt, "estate": startEstate, "rotation": new(rotating).rotation,
 		},
 	})
 }

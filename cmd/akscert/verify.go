@@ -270,9 +270,10 @@ func oneCluster(r *report.Report, name string, today *target.Target) (report.Clu
 func hostPort(server string) string {
 	u, err := url.Parse(server)
 	if err != nil || u.Host == "" {
-		if u, err = url.Parse("https://" + server); err != nil {
-			return "an address that cannot be read"
-		}
+		u, err = url.Parse("https://" + server)
+	}
+	if err != nil || u.Hostname() == "" || u.User == nil && strings.Contains(server, "@") {
+		return "an address that cannot be read"
 	}
 	port := u.Port()
 	if port == "" {

@@ -149,7 +149,14 @@ func (v *verification) verify(h collect.Handshake) error {
 		}
 	}
 	_, err := h.Presented[0].Strict.Verify(options)
-	return err
+	var unknown x509.UnknownAuthorityError
+	switch {
+	case errors.As(err, &unknown): // whose words are about the name it goes by
+		return errors.New("it is signed by a CA that is not trusted")
+	case err != nil:
+		return errors.New(strings.TrimPrefix(err.Error(), "x509: "))
+	}
+	return nil
 }
 
 // dead is a check's result where the server's behaviour says so: a server that
@@ -158,7 +165,7 @@ func (v *verification) dead(c *report.Check, detail string) {
 	c.Result, c.Detail = report.Dead, detail
 	if v.doubt != nil {
 		c.Result, c.Hint = report.LifeUnknown, fetchToday
-		c.Detail += "; but the kubeconfig of today does not verify that server either, so it may be another's: " + strings.TrimPrefix(v.doubt.Error(), "x509: ")
+		c.Detail += "; but the kubeconfig of today does not verify that server either, so it may be another's: " + v.doubt.Error()
 	}
 }
 
@@ -199,7 +206,7 @@ func (v *verification) checkCA(k known) {
 	case uncheckable:
 		c.Detail, c.Hint = "whether it signed what "+v.address+" presents could not be checked: an unsupported signature algorithm, or too many certificates", "openssl verify -CAfile CA CHAIN"
 	default:
-		if trusted {
+		if still = ""; trusted && v.doubt == nil {
 			still, c.Hint = "; but the kubeconfig of today trusts it still", "when the rotation has ended fetch the kubeconfig again: az aks get-credentials --overwrite-existing"
 		}
 		v.dead(&c, "no longer verifies what "+v.address+" presents"+still)
@@ -215,9 +222,12 @@ func (v *verification) unchanged() {
 			kept++
 		}
 	}
+	same := kept == len(v.old.cas) && kept == distinct(v.bundle)
 	switch {
 	case kept == 0:
-	case kept == len(v.old.cas) && kept == distinct(v.bundle):
+	case same && v.doubt != nil:
+		v.note("the kubeconfig of today trusts what the old one does, and does not verify the server: it is itself from before the rotation, or the server is another's")
+	case same:
 		v.note("the CA did not change: no CA rotation happened, and only that kills client certificates")
 	default:
 		v.note(fmt.Sprintf("the kubeconfig of today trusts %d of the %d old CAs, and %d in all: a rotation is under way, or its kubeconfig was merged", kept, len(v.old.cas), distinct(v.bundle)))
@@ -271,7 +281,7 @@ func (v *verification) checkToken(ctx context.Context, t token) {
 	case len(v.presented) == 0:
 		said = answer{said: v.unseen.Message, hint: v.unseen.Hint}
 	case v.doubt != nil:
-		said = answer{said: "not sent: the kubeconfig of today does not verify " + v.address + ": " + strings.TrimPrefix(v.doubt.Error(), "x509: "), hint: fetchToday}
+		said = answer{said: "not sent: the kubeconfig of today does not verify " + v.address + ": " + v.doubt.Error(), hint: fetchToday}
 	case !v.out.ServerVerified:
 		said = answer{said: "not sent: no kubeconfig of today verifies " + v.address + ", and whoever answers would have it", hint: fetchToday}
 	default:
