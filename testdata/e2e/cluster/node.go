@@ -7,9 +7,13 @@ import (
 	"net"
 	"os"
 	"path/filepath"
+	"time"
 
 	"github.com/akscert/akscert/testdata/e2e/build"
 )
+
+// NodeName is what AKS calls its first node.
+const NodeName = "aks-nodepool1-12345678-vmss000000"
 
 // The files of a node, at the paths of AKS.
 const (
@@ -66,6 +70,25 @@ func (c *Cluster) StartNode(ctx context.Context, name string) (*Node, error) {
 		return err
 	})
 	return n, err
+}
+
+// StartWithNode starts one node and, where it can be reached from there and
+// with a certificate for two years, an API server. The node has not joined yet.
+func (c *Cluster) StartWithNode(ctx context.Context) (*Node, *APIServer, error) {
+	n, err := c.StartNode(ctx, NodeName)
+	if err != nil {
+		return nil, nil, err
+	}
+	from := time.Now().Add(-30 * Day)
+	serving, err := c.CA.Issue(Spec{
+		CommonName: "apiserver", Names: append(Names(), n.Host.String()),
+		NotBefore: from, NotAfter: from.Add(2 * 365 * Day),
+	})
+	if err != nil {
+		return nil, nil, err
+	}
+	server, err := c.StartAPIServerAt(ctx, n.Host, serving, c.CA)
+	return n, server, err
 }
 
 // Join configures the kubelet for the cluster behind the server and starts it
@@ -149,7 +172,8 @@ func (n *Node) StartKubelet(ctx context.Context) error {
 				return err
 			}
 		}
-		conn, err := net.Dial("tcp", net.JoinHostPort(n.Addr.String(), "10250"))
+		var dialer net.Dialer
+		conn, err := dialer.DialContext(ctx, "tcp", net.JoinHostPort(n.Addr.String(), "10250"))
 		if err == nil {
 			err = conn.Close()
 		}
