@@ -3,6 +3,7 @@ package kube
 import (
 	"compress/gzip"
 	"context"
+	"crypto/tls"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -28,6 +29,18 @@ func raw(s string) http.HandlerFunc {
 		defer conn.Close()
 		_, _ = io.WriteString(conn, s)
 	}
+}
+
+// reset begins an answer and resets the connection.
+func reset(w http.ResponseWriter, _ *http.Request) {
+	conn, _, err := http.NewResponseController(w).Hijack()
+	if err != nil {
+		panic(err)
+	}
+	_, _ = io.WriteString(conn, "HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\n{")
+	time.Sleep(50 * time.Millisecond) // until that was read
+	_ = conn.(*tls.Conn).NetConn().(*net.TCPConn).SetLinger(0)
+	_ = conn.(*tls.Conn).NetConn().Close()
 }
 
 func status(code int, message string) http.HandlerFunc {
@@ -83,6 +96,9 @@ func TestAnswers(t *testing.T) {
 	echo := func(w http.ResponseWriter, r *http.Request) {
 		status(500, "you said "+r.Header.Get("Authorization"))(w, r)
 	}
+	bare := func(w http.ResponseWriter, r *http.Request) {
+		status(500, "token="+strings.TrimPrefix(r.Header.Get("Authorization"), "Bearer "))(w, r)
+	}
 	for name, test := range map[string]struct {
 		handle  http.HandlerFunc
 		change  []func(*Request)
@@ -112,12 +128,14 @@ func TestAnswers(t *testing.T) {
 		"504":                  {handle: status(504, "late"), reason: report.ReasonTimeout, message: "answered 504: late", retry: true},
 		"204":                  {handle: func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(204) }, reason: report.ReasonMalformed, message: "answered 204"},
 		"the token, sent back": {handle: echo, reason: report.ReasonUnreachable, message: "you said Bearer REDACTED", retry: true},
+		"the token, bare":      {handle: bare, reason: report.ReasonUnreachable, message: "token=REDACTED", retry: true},
+		"reset":                {handle: reset, reason: report.ReasonTruncated, message: "the answer ended in the middle", retry: true},
 		"an attack":            {handle: status(500, "\x1b[2J\u202e::error::\nforged "+strings.Repeat("x", 300)), reason: report.ReasonUnreachable, message: `500: \x1b[2J\u202e::error::\nforged xx`, retry: true},
 	} {
 		for _, protocol := range []string{"1", "2"} {
 			t.Run(name+", HTTP/"+protocol, func(t *testing.T) {
 				t.Parallel()
-				if protocol == "2" && (strings.HasPrefix(test.message, "asking ADDRESS: conn") || name == "garbage" || strings.HasPrefix(name, "half") || name == "not gzip") {
+				if protocol == "2" && (strings.HasPrefix(test.message, "asking ADDRESS: conn") || name == "garbage" || name == "reset" || strings.HasPrefix(name, "half") || name == "not gzip") {
 					t.Skip("cannot be hijacked")
 				}
 				change := http2

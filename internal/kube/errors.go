@@ -101,7 +101,10 @@ func (a *attempt) unanswered(err error) *Error {
 		e.Retryable, e.Hint = false, "if the cluster's certificates were rotated, "+fetchAgain+"; if a proxy stands in between, it must not look into this connection"
 		return e
 	case over(a.limited), isTimeout(err):
-		e.Reason, e.Message = report.ReasonTimeout, fmt.Sprintf("not done within %s", a.client.door.cfg.Timeout)
+		e.Reason = report.ReasonTimeout
+		if over(a.limited) { // else it was the kernel, or client-go's ten seconds for a handshake
+			e.Message = fmt.Sprintf("not done within %s", a.client.door.cfg.Timeout)
+		}
 		e.Hint = "a firewall, authorized IP ranges or a stopped cluster may swallow the connection; for a slow network raise --connect-timeout"
 	case alert && strings.Contains(op.Err.Error(), "certificate"):
 		e.Reason, e.Retryable, e.Hint = report.ReasonUnauthenticated, false, fetchAgain

@@ -29,7 +29,8 @@ type Config struct {
 	// environment would; nil for none. A kubeconfig's proxy-url beats it.
 	Proxy func(*url.URL) (*url.URL, error)
 	// Token mints a bearer token for the clusters that sign in through Entra,
-	// in place of kubelogin; nil without Azure.
+	// in place of kubelogin; nil without Azure. It is asked for every request,
+	// and is to remember what it has.
 	Token     func(context.Context) (string, error)
 	UserAgent string
 }

@@ -65,21 +65,20 @@ func JSON(v any) func(io.Reader) error {
 }
 
 // once asks once. After a failure, wait says when the server wants to be asked
-// again; negative for never. The token is got first: az takes seconds for it,
-// and those are not the server's.
+// again; negative for never. The request's own time begins when it has a token: az
+// takes seconds for one, and those are not the server's.
 func (c *Client) once(ctx context.Context, r Request, read func(io.Reader) error) (wait time.Duration, failure *Error) {
-	token := ""
-	if c.credential.token != nil {
-		var err error
-		if token, err = c.credential.token(ctx); err != nil {
-			return -1, notSigned(ctx, c.server, err)
-		}
-	}
 	done, err := c.door.turn(ctx)
 	if err != nil {
 		return -1, ended(ctx, c.server)
 	}
 	defer done()
+	token := ""
+	if c.credential.token != nil {
+		if token, err = c.credential.token(ctx); err != nil {
+			return -1, notSigned(ctx, c.server, err)
+		}
+	}
 	limited := ctx
 	if c.door.cfg.Timeout > 0 {
 		var cancel context.CancelFunc

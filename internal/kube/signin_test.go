@@ -2,15 +2,21 @@ package kube
 
 import (
 	"context"
+	"crypto/tls"
+	"crypto/x509"
+	"net"
 	"net/http"
-	"net/url"
+	"net/http/httptest"
 	"os"
 	"path/filepath"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
+	"time"
 
 	"github.com/akscert/akscert/internal/target"
+	"github.com/akscert/akscert/pkg/report"
 )
 
 func fileOf(t *testing.T, content string) string {
@@ -229,11 +235,53 @@ func TestServer(t *testing.T) {
 	}
 }
 
+// A server that refuses a client certificate in the handshake refuses who we are.
+func TestAlert(t *testing.T) {
+	for name, version := range map[string]uint16{"TLS 1.2": tls.VersionTLS12, "TLS 1.3": tls.VersionTLS13} {
+		t.Run(name, func(t *testing.T) {
+			server := serve(t, ok, func(s *httptest.Server) {
+				s.TLS = &tls.Config{ClientAuth: tls.RequireAndVerifyClientCert, ClientCAs: x509.NewCertPool(), MaxVersion: version}
+			})
+			certificate, key := pair(t, "somebody")
+			at := to(server)
+			at.User = &target.User{ClientCertificate: target.Material{Data: certificate}, ClientKey: target.NewSecret(string(key))}
+			_, err := get(t, client(t, Config{}, at), Request{})
+			if err == nil || err.Reason != report.ReasonUnauthenticated || !err.Whole || !strings.HasPrefix(err.Message, "the API server refused the kubeconfig's credentials with the alert ") {
+				t.Errorf("got %+v", err)
+			}
+		})
+	}
+}
+
 // HTTPS_PROXY in the environment is Config's to name, and nobody else's.
 func TestNoProxyOfItsOwn(t *testing.T) {
 	t.Setenv("HTTPS_PROXY", "http://127.0.0.1:1")
-	server := serve(t, ok)
-	if _, err := get(t, client(t, Config{Proxy: func(*url.URL) (*url.URL, error) { return nil, nil }}, to(server)), Request{}); err != nil {
-		t.Error(err)
+	at := to(serve(t, ok))
+	at.Cluster.Server = "https://none.invalid" // loopback never has a proxy
+	if _, err := get(t, client(t, Config{}, at), Request{}); err == nil || !strings.Contains(err.Message, "looking up") {
+		t.Errorf("got %+v", err)
+	}
+}
+
+// Close leaves no connection behind.
+func TestClose(t *testing.T) {
+	closed := make(chan struct{})
+	var once sync.Once
+	server := serve(t, ok, http2, func(s *httptest.Server) {
+		s.Config.ConnState = func(_ net.Conn, state http.ConnState) {
+			if state == http.StateClosed {
+				once.Do(func() { close(closed) })
+			}
+		}
+	})
+	c := client(t, Config{}, to(server))
+	if _, err := get(t, c, Request{}); err != nil {
+		t.Fatal(err)
+	}
+	c.Close()
+	select {
+	case <-closed:
+	case <-time.After(patience):
+		t.Error("the connection is still open")
 	}
 }

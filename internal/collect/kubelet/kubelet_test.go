@@ -50,12 +50,13 @@ node b / rotates false at 2026-01-02T12:00:00Z: - - - -
 // What a node's kubelet, or the API server in its place, can answer. The words
 // are the same for every node, so that audit folds them.
 func TestGaps(t *testing.T) {
-	half := func(w http.ResponseWriter, _ *http.Request) {
-		page := realistic(100, all("100", "200"))
-		w.Header().Set("Content-Length", fmt.Sprint(len(page)))
-		cut := strings.Index(page, servingTTL+" ")
-		_, _ = w.Write([]byte(page[:cut]))
-		panic(http.ErrAbortHandler)
+	half := func(before string) http.HandlerFunc {
+		return func(w http.ResponseWriter, _ *http.Request) {
+			page := realistic(5, all("100", "200"))
+			w.Header().Set("Content-Length", fmt.Sprint(len(page)))
+			_, _ = w.Write([]byte(page[:strings.Index(page, "# HELP "+before)]))
+			panic(http.ErrAbortHandler)
+		}
 	}
 	hang := func(_ http.ResponseWriter, r *http.Request) {
 		<-r.Context().Done()
@@ -89,16 +90,18 @@ func TestGaps(t *testing.T) {
 		"redirect": {func(w http.ResponseWriter, r *http.Request) {
 			http.Redirect(w, r, "https://elsewhere.invalid/", http.StatusFound)
 		}, "gap malformed a@/metrics: reading the kubelet's metrics: answered Found", ""},
-		"signed out":  {status(401, "Unauthorized"), "gap unauthenticated a@ADDRESS: the API server refused the kubeconfig's credentials (401) (", ""},
-		"hang":        {hang, "gap timeout a@/metrics: reading the kubelet's metrics: not done within 500ms (", ""},
-		"half":        {half, "gap truncated a@/metrics: reading the kubelet's metrics: the answer ended in the middle (try again) true", "node a / rotates true at 2026-01-02T12:00:00Z: 100 0 - -\ncertificate kubelet-client a@"},
-		"a portal":    {text(200, "<html>\nkubelet is nice\n</html>\n"), "gap malformed a@/metrics: reading the kubelet's metrics: the answer is not what Kubernetes documents (", ""},
-		"empty":       {text(200, ""), "gap malformed a@/metrics: reading the kubelet's metrics: the answer is not what Kubernetes documents (", ""},
-		"no line end": {text(200, "kubelet_running_pods 3\n"+clientTTL+" 12"), "gap truncated a@/metrics: reading the kubelet's metrics: the answer ended in the middle (", ""},
-		"endless":     {endless, "gap malformed a@/metrics: reading the kubelet's metrics: the answer is larger than 16 MiB (", ""},
-		"NaN":         {text(200, "kubelet_running_pods 3\n"+clientTTL+" NaN\n"), "node a / rotates true at 2026-01-02T12:00:00Z: - - - -\n", "gap malformed a@/metrics#" + clientTTL + ": reading the kubelet's metrics: NaN seconds to live"},
-		"centuries":   {text(200, clientTTL+" 1e300\n"), "node a / rotates true at 2026-01-02T12:00:00Z: - - - -\n", "gap malformed a@/metrics#" + clientTTL + ": reading the kubelet's metrics: 1e+300 seconds to live"},
-		"unused":      {text(200, clientTTL+" +Inf\n"+servingTTL+" +Inf\n"), "node a / rotates true at 2026-01-02T12:00:00Z: - - - -\n", ""},
+		"signed out":   {status(401, "Unauthorized"), "gap unauthenticated a@ADDRESS: the API server refused the kubeconfig's credentials (401) (", ""},
+		"hang":         {hang, "gap timeout a@/metrics: reading the kubelet's metrics: not done within 500ms (", ""},
+		"half":         {half(servingTTL), "gap truncated a@/metrics: reading the kubelet's metrics: the answer ended in the middle (try again) true", "node a / rotates true at 2026-01-02T12:00:00Z: 100 0 - -\ncertificate kubelet-client a@"},
+		"half, sooner": {half(clientTTL), "gap truncated a@/metrics: reading the kubelet's metrics: the answer ended in the middle (try again) true", "node a / rotates unknown at 2026-01-02T12:00:00Z: - 0 - -\n"},
+		"half, first":  {half(clientErrors), "gap truncated a@/metrics: reading the kubelet's metrics: the answer ended in the middle (try again) true", ""},
+		"a portal":     {text(200, "<html>\nkubelet is nice\n</html>\n"), "gap malformed a@/metrics: reading the kubelet's metrics: the answer is not what Kubernetes documents (", ""},
+		"empty":        {text(200, ""), "gap malformed a@/metrics: reading the kubelet's metrics: the answer is not what Kubernetes documents (", ""},
+		"no line end":  {text(200, "kubelet_running_pods 3\n"+clientTTL+" 12"), "gap truncated a@/metrics: reading the kubelet's metrics: the answer ended in the middle (", ""},
+		"endless":      {endless, "gap malformed a@/metrics: reading the kubelet's metrics: the answer is larger than 16 MiB (", ""},
+		"NaN":          {text(200, "kubelet_running_pods 3\n"+clientTTL+" NaN\n"), "node a / rotates true at 2026-01-02T12:00:00Z: - - - -\n", "gap malformed a@/metrics#" + clientTTL + ": reading the kubelet's metrics: NaN seconds to live"},
+		"centuries":    {text(200, clientTTL+" 1e300\n"), "node a / rotates true at 2026-01-02T12:00:00Z: - - - -\n", "gap malformed a@/metrics#" + clientTTL + ": reading the kubelet's metrics: 1e+300 seconds to live"},
+		"unused":       {text(200, clientTTL+" +Inf\n"+servingTTL+" +Inf\n"), "node a / rotates true at 2026-01-02T12:00:00Z: - - - -\n", ""},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -207,8 +210,8 @@ func TestParallel(t *testing.T) {
 				continue
 			}
 			time.Sleep(5 * time.Millisecond)
+			now.Add(-1) // before the answer, which may be read and the next asked before we are back
 			page(w, r)
-			now.Add(-1)
 		}}
 		for i := range 200 {
 			c.nodes = append(c.nodes, fmt.Sprintf("n%03d", i))
@@ -238,7 +241,6 @@ func TestParallel(t *testing.T) {
 				t.Errorf("%d nodes", nodes)
 			}
 		}
-		// A handler that has answered can be a moment late to say so.
 		if p := peak.Load(); p < 2 || p > 8 {
 			t.Errorf("HTTP/2 %v: %d requests at once", http2, p)
 		}
