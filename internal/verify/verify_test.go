@@ -88,7 +88,7 @@ func TestVerify(t *testing.T) {
 
 	tests := []struct {
 		name   string
-		server kubeAPI
+		server *kubeAPI
 		signer pair // of the server's certificate
 		old    *target.User
 		oldCA  []byte // the old CA's when nil
@@ -97,72 +97,72 @@ func TestVerify(t *testing.T) {
 		want   []string
 		note   string
 	}{
-		{name: "all dead", server: kubeAPI{clientCAs: []pair{newCA}}, signer: newCA, old: both(admin), today: newCA.pem,
+		{name: "all dead", server: &kubeAPI{clientCAs: []pair{newCA}}, signer: newCA, old: both(admin), today: newCA.pem,
 			want: []string{"cluster-ca dead: no longer verifies what 127.0.0.1:", "client-certificate dead: refused it (401)", "token dead: refused it (401)"}},
 		// The CAs that the server names are others': the certificate is shown all the same.
-		{name: "another CA's name", server: kubeAPI{clientCAs: []pair{otherCA}, anonymous: true}, signer: otherCA, old: both(admin), today: otherCA.pem,
+		{name: "another CA's name", server: &kubeAPI{clientCAs: []pair{otherCA}, anonymous: true}, signer: otherCA, old: both(admin), today: otherCA.pem,
 			want: []string{"cluster-ca dead: no longer", "client-certificate dead: (401)", "token dead: (401)"}},
-		{name: "nothing rotated", server: kubeAPI{clientCAs: []pair{oldCA}, tokens: map[string]string{secret: "admin"}}, signer: oldCA, old: both(admin), today: oldCA.pem, code: 1,
+		{name: "nothing rotated", server: &kubeAPI{clientCAs: []pair{oldCA}, tokens: map[string]string{secret: "admin"}}, signer: oldCA, old: both(admin), today: oldCA.pem, code: 1,
 			want: []string{"cluster-ca alive: still verifies what 127.0.0.1:", "client-certificate alive: still works: the API server let it read a namespace (200)", "token alive: (200)"},
 			note: "the CA did not change: no CA rotation happened"},
-		{name: "the server still takes the old CA's clients", server: kubeAPI{clientCAs: []pair{oldCA, newCA}}, signer: newCA, old: both(admin), today: newCA.pem, code: 1,
+		{name: "the server still takes the old CA's clients", server: &kubeAPI{clientCAs: []pair{oldCA, newCA}}, signer: newCA, old: both(admin), today: newCA.pem, code: 1,
 			want: []string{"cluster-ca dead: no longer", "client-certificate alive: (200)", "token dead: (401)"}},
-		{name: "who may not read namespaces is known", server: kubeAPI{clientCAs: []pair{oldCA}, tokens: map[string]string{secret: strings.Repeat("long", 100)}}, signer: newCA, old: both(reader), today: newCA.pem, code: 1,
+		{name: "who may not read namespaces is known", server: &kubeAPI{clientCAs: []pair{oldCA}, tokens: map[string]string{secret: strings.Repeat("long", 100)}}, signer: newCA, old: both(reader), today: newCA.pem, code: 1,
 			want: []string{"cluster-ca dead: no longer", `client-certificate alive: knows it as user "a \"quoted\" user"`, `token alive: knows it as user "longlong`}},
-		{name: "in the middle", server: kubeAPI{clientCAs: []pair{oldCA, newCA}}, signer: newCA, old: both(admin), today: bundle, code: 1,
+		{name: "in the middle", server: &kubeAPI{clientCAs: []pair{oldCA, newCA}}, signer: newCA, old: both(admin), today: bundle, code: 1,
 			want: []string{"cluster-ca dead: but the kubeconfig of today trusts it still", "client-certificate alive: (200)", "token dead: (401)"},
 			note: "trusts 1 of the 1 old CAs, and 2 in all"},
-		{name: "a bundle that is what it was", server: kubeAPI{clientCAs: []pair{newCA}}, signer: newCA, old: bearer(), oldCA: bundle, today: bundle, code: 1,
+		{name: "a bundle that is what it was", server: &kubeAPI{clientCAs: []pair{newCA}}, signer: newCA, old: bearer(), oldCA: bundle, today: bundle, code: 1,
 			want: []string{"cluster-ca dead: trusts it still", "cluster-ca alive: and the kubeconfig of today trusts it still", "token dead: (401)"},
 			note: "the CA did not change"},
-		{name: "the server takes no certificates", server: kubeAPI{anonymous: true, instead: func(w http.ResponseWriter, _ *http.Request) {
+		{name: "the server takes no certificates", server: &kubeAPI{anonymous: true, instead: func(w http.ResponseWriter, _ *http.Request) {
 			status(w, 403, `namespaces "kube-system" is forbidden: User "system:anonymous" cannot get resource`)
 		}}, signer: newCA, old: certificate(admin), today: newCA.pem, code: 3,
 			want: []string{"cluster-ca dead: no longer", "client-certificate unknown: 403 for system:anonymous"}},
-		{name: "TLS refuses", server: kubeAPI{clientCAs: []pair{newCA}, demands: true}, signer: newCA, old: both(admin), today: newCA.pem, code: 3,
+		{name: "TLS refuses", server: &kubeAPI{clientCAs: []pair{newCA}, demands: true}, signer: newCA, old: both(admin), today: newCA.pem, code: 3,
 			want: []string{"cluster-ca dead: no longer", "client-certificate dead: refused it in the TLS handshake (unknown certificate authority)", "token unknown: not examined"}},
-		{name: "past", server: kubeAPI{clientCAs: []pair{oldCA}}, signer: newCA, old: certificate(past), today: newCA.pem,
+		{name: "past", server: &kubeAPI{clientCAs: []pair{oldCA}}, signer: newCA, old: certificate(past), today: newCA.pem,
 			want: []string{"cluster-ca dead: no longer", "client-certificate dead: dead by its date, which proves nothing about the rotation"}},
-		{name: "past, and taken", server: kubeAPI{clientCAs: []pair{oldCA}, anybody: true}, signer: newCA, old: certificate(past), today: newCA.pem, code: 1,
+		{name: "past, and taken", server: &kubeAPI{clientCAs: []pair{oldCA}, anybody: true}, signer: newCA, old: certificate(past), today: newCA.pem, code: 1,
 			want: []string{"cluster-ca dead: no longer", "client-certificate alive: although it expired on "}},
-		{name: "a portal", server: kubeAPI{instead: func(w http.ResponseWriter, _ *http.Request) { _, _ = w.Write([]byte("<html>welcome")) }}, signer: newCA, old: both(admin), today: newCA.pem, code: 3,
+		{name: "a portal", server: &kubeAPI{instead: func(w http.ResponseWriter, _ *http.Request) { _, _ = w.Write([]byte("<html>welcome")) }}, signer: newCA, old: both(admin), today: newCA.pem, code: 3,
 			want: []string{"cluster-ca dead: no longer", "client-certificate unknown: not what Kubernetes documents", "token unknown: not what Kubernetes documents"}},
-		{name: "a forbidding portal", server: kubeAPI{instead: func(w http.ResponseWriter, _ *http.Request) { http.Error(w, `User "x"`, 403) }}, signer: newCA, old: both(admin), today: newCA.pem, code: 3,
+		{name: "a forbidding portal", server: &kubeAPI{instead: func(w http.ResponseWriter, _ *http.Request) { http.Error(w, `User "x"`, http.StatusForbidden) }}, signer: newCA, old: both(admin), today: newCA.pem, code: 3,
 			want: []string{"cluster-ca dead: no longer", "client-certificate unknown: 403", "token unknown: 403"}},
-		{name: "a server in trouble", server: kubeAPI{instead: func(w http.ResponseWriter, _ *http.Request) { status(w, 500, "etcd \x1b[2J") }}, signer: newCA, old: both(admin), today: newCA.pem, code: 3,
+		{name: "a server in trouble", server: &kubeAPI{instead: func(w http.ResponseWriter, _ *http.Request) { status(w, 500, "etcd \x1b[2J") }}, signer: newCA, old: both(admin), today: newCA.pem, code: 3,
 			want: []string{"cluster-ca dead: no longer", `client-certificate unknown: etcd \x1b[2J`, "token unknown: 500"}},
 
 		// Who answers is not the cluster's, as far as today's kubeconfig knows.
-		{name: "a server that today does not verify", server: kubeAPI{clientCAs: []pair{newCA}}, signer: otherCA, old: both(admin), today: newCA.pem, code: 3,
+		{name: "a server that today does not verify", server: &kubeAPI{clientCAs: []pair{newCA}}, signer: otherCA, old: both(admin), today: newCA.pem, code: 3,
 			want: []string{"cluster-ca unknown: does not verify that server either", "client-certificate unknown: (401); but the kubeconfig of today", "token unknown: not sent"}},
-		{name: "it takes the certificate", server: kubeAPI{clientCAs: []pair{oldCA}}, signer: otherCA, old: both(admin), today: newCA.pem, code: 1,
+		{name: "it takes the certificate", server: &kubeAPI{clientCAs: []pair{oldCA}}, signer: otherCA, old: both(admin), today: newCA.pem, code: 1,
 			want: []string{"cluster-ca unknown: either", "client-certificate alive: (200)", "token unknown: not sent"}},
-		{name: "no kubeconfig of today", server: kubeAPI{clientCAs: []pair{newCA}}, signer: newCA, old: certificate(admin),
+		{name: "no kubeconfig of today", server: &kubeAPI{clientCAs: []pair{newCA}}, signer: newCA, old: certificate(admin),
 			want: []string{"cluster-ca dead: no longer", "client-certificate dead: (401)"}, note: "taken on trust"},
-		{name: "no kubeconfig of today, and a token", server: kubeAPI{clientCAs: []pair{newCA}}, signer: newCA, old: both(admin), code: 3,
+		{name: "no kubeconfig of today, and a token", server: &kubeAPI{clientCAs: []pair{newCA}}, signer: newCA, old: both(admin), code: 3,
 			want: []string{"cluster-ca dead: no longer", "client-certificate dead: (401)", "token unknown: not sent"}},
-		{name: "no kubeconfig of today, nothing rotated", server: kubeAPI{clientCAs: []pair{oldCA}}, signer: oldCA, old: both(admin), code: 1,
+		{name: "no kubeconfig of today, nothing rotated", server: &kubeAPI{clientCAs: []pair{oldCA}}, signer: oldCA, old: both(admin), code: 1,
 			want: []string{"cluster-ca alive: still", "client-certificate alive: (200)", "token unknown: not sent"}},
-		{name: "a damaged CA of today", server: kubeAPI{clientCAs: []pair{newCA}}, signer: newCA, old: both(admin), today: []byte("-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n"), code: 3,
+		{name: "a damaged CA of today", server: &kubeAPI{clientCAs: []pair{newCA}}, signer: newCA, old: both(admin), today: []byte("-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n"), code: 3,
 			want: []string{"cluster-ca unknown: its CA could not be read", "client-certificate unknown: its CA could not be read", "token unknown: not sent"}},
 
 		// What there is nothing of, or nothing to be had of.
-		{name: "an exec plugin", server: kubeAPI{}, signer: newCA, old: &target.User{Name: "me", Exec: &target.Exec{Command: "kubelogin"}}, today: newCA.pem,
+		{name: "an exec plugin", server: &kubeAPI{}, signer: newCA, old: &target.User{Name: "me", Exec: &target.Exec{Command: "kubelogin"}}, today: newCA.pem,
 			want: []string{"cluster-ca dead: no longer"}, note: `user "me" signs in by an exec plugin`},
-		{name: "no user", server: kubeAPI{}, signer: newCA, today: newCA.pem, want: []string{"cluster-ca dead: no longer"}, note: "no user"},
-		{name: "no key", server: kubeAPI{}, signer: newCA, old: &target.User{Name: "x", ClientCertificate: target.Material{Data: admin.pem}, Token: target.NewSecret(secret)}, today: newCA.pem, code: 3,
+		{name: "no user", server: &kubeAPI{}, signer: newCA, today: newCA.pem, want: []string{"cluster-ca dead: no longer"}, note: "no user"},
+		{name: "no key", server: &kubeAPI{}, signer: newCA, old: &target.User{Name: "x", ClientCertificate: target.Material{Data: admin.pem}, Token: target.NewSecret(secret)}, today: newCA.pem, code: 3,
 			want: []string{"cluster-ca dead: no longer", "client-certificate unknown: no key to it", "token dead: (401)"}},
-		{name: "no certificate", server: kubeAPI{}, signer: newCA, old: &target.User{Name: "x", File: "old", ClientCertificate: target.Material{File: "gone.pem"}}, today: newCA.pem, code: 3,
+		{name: "no certificate", server: &kubeAPI{}, signer: newCA, old: &target.User{Name: "x", File: "old", ClientCertificate: target.Material{File: "gone.pem"}}, today: newCA.pem, code: 3,
 			want: []string{"cluster-ca dead: no longer", "client-certificate unknown: gone.pem"}},
-		{name: "no token file", server: kubeAPI{}, signer: newCA, old: &target.User{Name: "x", File: "old", TokenFile: "gone"}, today: newCA.pem, code: 3,
+		{name: "no token file", server: &kubeAPI{}, signer: newCA, old: &target.User{Name: "x", File: "old", TokenFile: "gone"}, today: newCA.pem, code: 3,
 			want: []string{"cluster-ca dead: no longer", `token unknown: reading token file "gone"`}},
-		{name: "a damaged old CA", server: kubeAPI{}, signer: newCA, old: bearer(), oldCA: []byte("junk"), today: newCA.pem, code: 3,
+		{name: "a damaged old CA", server: &kubeAPI{}, signer: newCA, old: bearer(), oldCA: []byte("junk"), today: newCA.pem, code: 3,
 			want: []string{"cluster-ca unknown: holds no certificate", "token dead: (401)"}},
 	}
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {
 			t.Parallel()
-			api := &test.server
+			api := test.server
 			address := api.start(t, test.signer)
 			if test.oldCA == nil {
 				test.oldCA = oldCA.pem
