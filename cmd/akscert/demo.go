@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"os"
 	"os/exec"
+	"slices"
 	"strings"
 	"time"
 
@@ -13,7 +14,6 @@ import (
 
 	"github.com/akscert/akscert/internal/collect/node"
 	"github.com/akscert/akscert/internal/demo"
-	"github.com/akscert/akscert/internal/discover"
 	"github.com/akscert/akscert/internal/target"
 	"github.com/akscert/akscert/pkg/report"
 )
@@ -69,6 +69,8 @@ akscert audit, or az, at it.`,
 	c.Flags().SortFlags = false
 	c.Flags().BoolVar(&serve, "serve", false, "keep the sample running, and print the environment that points at it")
 	c.Flags().BoolVar(&stuck, "stuck", false, "audit the cluster that only --timeout ends, too")
+	c.Flags().IntVar(&o.Clusters, "clusters", 0, "add so many healthy clusters, half of them in a second subscription")
+	c.Flags().IntVar(&o.NodesPerCluster, "nodes-per-cluster", 3, "of so many nodes each")
 	c.Flags().IntVar(&o.Nodes, "nodes", 0, "add a healthy cluster of so many nodes")
 	c.Flags().BoolVar(&o.Limits, "limits", false, "throttle as Azure does")
 	c.Flags().DurationVar(&o.Latency, "latency", 0, "how long a script takes at least, as 20s in Azure")
@@ -85,7 +87,11 @@ func keep(ctx context.Context, s streams, estate *demo.Estate) error {
 		fmt.Fprintf(s.out, "export %s=%s\n", name, target.Quote(value))
 	}
 	fmt.Fprintln(s.err, "\nin another shell, with that environment:")
-	for _, cluster := range estate.Clusters() {
+	for i, cluster := range estate.Clusters() {
+		if i == 20 {
+			fmt.Fprintf(s.err, "  and %d more: akscert audit --all-subscriptions\n", len(estate.Clusters())-i)
+			break
+		}
 		fmt.Fprintf(s.err, "  akscert audit -g %s -n %-12s  # %s\n", target.Quote(cluster.ResourceGroup), target.Quote(cluster.Name), cluster.What)
 	}
 	fmt.Fprintln(s.err, "\nCtrl-C ends it and removes everything")
@@ -110,22 +116,16 @@ func auditEstate(ctx context.Context, j judge, l limits, estate *demo.Estate, st
 	if err != nil {
 		return 0, err
 	}
-	subscription, err := client.Subscription(ctx, "")
+	everywhere := scope{everywhere: true}
+	targets, gaps, err := everywhere.find(ctx, client)
 	if err != nil {
-		return 0, usage(err)
+		return 0, err
 	}
-	var targets []target.Target
-	var gaps []report.Gap
 	for _, cluster := range estate.Clusters() {
 		if cluster.Stuck && !stuck {
 			j.note("left out cluster %s: %s (--stuck takes it in)", cluster.Name, cluster.What)
-			continue
+			targets = slices.DeleteFunc(targets, func(t target.Target) bool { return t.Name == cluster.Name })
 		}
-		t, missing, err := discover.ARM(ctx, client, subscription, cluster.ResourceGroup, cluster.Name, false)
-		if err != nil {
-			return 0, err
-		}
-		targets, gaps = append(targets, t), append(gaps, missing...)
 	}
 	progress := newProgress(j.s.err, j.quiet)
 	j.s.err = progress
@@ -135,7 +135,9 @@ func auditEstate(ctx context.Context, j judge, l limits, estate *demo.Estate, st
 	}
 	input := j.input()
 	input.Gaps, input.SystemRoots = gaps, systemRoots()
-	r, err := j.examine(ctx, examination{targets: targets, collectors: chosen, fleet: l.fleet(), input: input, progress: progress})
+	fleet := l.fleet()
+	fleet.Resolve = in.resolve(client)
+	r, err := j.examine(ctx, examination{targets: targets, collectors: chosen, fleet: fleet, input: input, progress: progress})
 	if err != nil {
 		return 0, err
 	}

@@ -22,5 +22,8 @@ func (Collector) Collect(_ context.Context, t target.Target) []collect.Observati
 	if t.ARM == nil {
 		return []collect.Observation{{Skipped: &collect.Skipped{Why: "no ARM resource: name the cluster with --resource-group and --name"}}}
 	}
+	if t.ARM.Listed { // and then not read, for which discovery has a gap
+		return []collect.Observation{{Skipped: &collect.Skipped{Why: "the cluster's ARM resource could not be read"}}}
+	}
 	return collect.NotRunning(*t.ARM)
 }

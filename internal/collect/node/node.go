@@ -50,6 +50,10 @@ type Collector struct {
 	places            chan struct{} // one for each node that may be asked at once
 }
 
+// unreadable is for a cluster that was listed and then could not be read, for
+// which discovery has a gap.
+const unreadable = "the cluster's ARM resource could not be read"
+
 // Source is report.SourceNode.
 func (*Collector) Source() report.Source { return report.SourceNode }
 
@@ -59,6 +63,9 @@ func (c *Collector) Collect(ctx context.Context, t target.Target) []collect.Obse
 	a := t.ARM
 	if a == nil {
 		return []collect.Observation{{Skipped: &collect.Skipped{Why: "no ARM resource: run-command needs one"}}}
+	}
+	if a.Listed {
+		return []collect.Observation{{Skipped: &collect.Skipped{Why: unreadable}}}
 	}
 	seen := collect.NotRunning(*a)
 	if a.Stopped() {
