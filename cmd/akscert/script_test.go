@@ -222,6 +222,7 @@ func listen(t *testing.T, cert tls.Certificate, ca []byte) string {
 	}
 	answer("/version", `{"major":"1","minor":"33","gitVersion":"v1.33.5"}`)
 	answer("/apis", `{"kind":"APIGroupList","apiVersion":"v1","groups":[{"name":"rbac.authorization.k8s.io"}]}`)
+	answer("/apis/rbac.authorization.k8s.io/v1/clusterroles/system:discovery", `{"kind":"ClusterRole","apiVersion":"rbac.authorization.k8s.io/v1","metadata":{"name":"system:discovery"}}`)
 	answer("/api/v1/namespaces/kube-system/configmaps/extension-apiserver-authentication", `{"kind":"ConfigMap","apiVersion":"v1","metadata":{"name":"extension-apiserver-authentication"},"data":{"client-ca-file":`+strconv.Quote(string(ca))+`}}`)
 	answer("/api/v1/nodes", `{"kind":"PartialObjectMetadataList","apiVersion":"meta.k8s.io/v1","metadata":{},"items":[]}`)
 	server := &http.Server{Handler: api, TLSConfig: &tls.Config{Certificates: []tls.Certificate{cert}}, ErrorLog: log.New(io.Discard, "", 0), ReadHeaderTimeout: time.Minute}

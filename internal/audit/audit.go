@@ -187,6 +187,7 @@ func (a *Auditor) cluster(batches []collect.Batch) {
 		a.out.Nodes = append(a.out.Nodes, *n)
 	}
 	if t.Operand == "" { // inspect has no cluster
+		a.without()
 		a.agreement()
 		a.missedRotation()
 		a.sources = c.Sources

@@ -39,6 +39,7 @@ func gather(batches []collect.Batch, asOf time.Time) known {
 			switch {
 			case o.Node != nil:
 				k.node(*o.Node)
+				k.expired = k.expired || o.Node.Kubelet != nil && o.Node.Kubelet.NoClientCertificate
 			case o.API != nil:
 				k.api = *o.API
 			case o.Handshake != nil:

@@ -30,6 +30,26 @@ func (a *Auditor) joined(c collect.Certificate) (_ collect.Certificate, apart *t
 	return c, nil
 }
 
+// without finds kubelets that say of themselves that they have no valid
+// certificate: what expired has no row of its own there.
+func (a *Auditor) without() {
+	for _, n := range a.known.order {
+		if n.Kubelet == nil {
+			continue
+		}
+		if n.Kubelet.NoClientCertificate {
+			a.add(rule(ruleNoCertificate), report.Finding{Message: "the kubelet on node " + n.Name + " has no valid client certificate: it has expired, or never came"},
+				report.Certificate{Node: n.Name, Role: report.RoleKubeletClient})
+		}
+		if n.Kubelet.NoServingCertificate {
+			r := rule(ruleNoCertificate)
+			r.Severity = report.SeverityWarning
+			a.add(r, report.Finding{Message: "the kubelet on node " + n.Name + " has no valid serving certificate: it has expired, or its request was never approved"},
+				report.Certificate{Node: n.Name, Role: report.RoleKubeletServing})
+		}
+	}
+}
+
 // renewErrors is what the kubelets say of attempts to renew that failed. The
 // counter began when the kubelet was started, so that an old error proves
 // nothing by itself; together with a certificate that is late it does.

@@ -150,3 +150,21 @@ func TestKubeletsAnswerForLockedDownNodes(t *testing.T) {
 		t.Errorf("no kubelet was there, and gaps are %+v", r.Gaps)
 	}
 }
+
+// A kubelet without a valid certificate has no row to tell of it.
+func TestKubeletWithoutCertificate(t *testing.T) {
+	on := true
+	n := collect.Observation{Node: &report.Node{Name: "n", RotateCertificates: &on, Kubelet: &report.Kubelet{ReadAt: asOf, NoClientCertificate: true}}}
+	serving := collect.Observation{Node: &report.Node{Name: "s", RotateCertificates: &on, Kubelet: &report.Kubelet{ReadAt: asOf, NoServingCertificate: true}}}
+	api := batch("c", report.SourceKubeAPI, collect.Observation{API: &collect.API{Version: "1.31.2", RBAC: &on}})
+	r := judge(t, Input{Batches: []collect.Batch{batch("c", report.SourceKubelet, append(metric("m", 200, 0), n, serving)...), api}, FailOn: report.SeverityExpired})
+	if r.Clusters[0].Rotation.Verdict != report.RotationBroken || r.ExitCode != report.ExitFindings || len(r.Findings) != 2 {
+		t.Fatalf("%+v, exit %d, %+v", r.Clusters[0].Rotation, r.ExitCode, r.Findings)
+	}
+	if f := r.Findings[0]; f.Rule != ruleNoCertificate || f.Severity != report.SeverityExpired || f.Node != "n" || f.RemedyID == "" {
+		t.Errorf("%+v", f)
+	}
+	if f := r.Findings[1]; f.Severity != report.SeverityWarning || f.Node != "s" {
+		t.Errorf("%+v", f)
+	}
+}

@@ -81,9 +81,9 @@ func (a *Auditor) rbac() check {
 	case a.target.ARM != nil && a.target.ARM.RBAC != nil:
 		c.Result, c.Detail = report.ResultFail, "Kubernetes RBAC is off, and cannot be switched on"
 	case on != nil && *on:
-		c.Result, c.Detail = report.ResultPass, "the API serves rbac.authorization.k8s.io"
+		c.Result, c.Detail = report.ResultPass, "the API decides by rbac.authorization.k8s.io"
 	case on != nil:
-		c.Result, c.Detail = report.ResultFail, "the API does not serve rbac.authorization.k8s.io: Kubernetes RBAC is off, and cannot be switched on"
+		c.Result, c.Detail = report.ResultFail, "the API has no rbac.authorization.k8s.io, or none of its built-in roles: Kubernetes RBAC is off, and cannot be switched on"
 	case a.target.ARM != nil:
 		c.Detail = "neither ARM nor the API says whether Kubernetes RBAC is on"
 	default:
@@ -333,6 +333,12 @@ func (a *Auditor) overdue() (nodes map[string]bool, c check) {
 		if j.OverdueAt != nil && !a.asOf.Before(*j.OverdueAt) || worn {
 			late = append(late, what(row))
 			nodes[key(row.Node)] = true
+		}
+	}
+	for _, n := range a.known.order {
+		if n.Kubelet != nil && n.Kubelet.NoClientCertificate {
+			late = append(late, "node "+n.Name+", whose kubelet has no valid client certificate left")
+			nodes[key(n.Name)] = true
 		}
 	}
 	switch {

@@ -37,6 +37,7 @@ const (
 	ruleRenewErrors    = "rotation-errors"
 	ruleStale          = "kubeconfig-stale"
 	ruleMissed         = "nodepool-missed-rotation"
+	ruleNoCertificate  = "kubelet-without-certificate"
 	ruleDisagrees      = "kubelet-disagrees"
 	ruleCopyExpired    = "apiserver-copy-expired"
 )
@@ -46,6 +47,8 @@ func Rules() []Rule {
 	return []Rule{
 		{ruleExpired, report.SeverityExpired, "notAfter is in the past",
 			"the audited instant is past notAfter; at notAfter itself a certificate is still valid (RFC 5280 section 4.1.2.5)", renewCertificate},
+		{ruleNoCertificate, report.SeverityExpired, "a kubelet that renews its certificate has no valid one: it has expired, or never came",
+			"the time to live in the kubelet's metrics is +Inf, which is what one says whose certificate has expired; for a serving certificate it is a warning", renewCertificate},
 		{ruleCritical, report.SeverityCritical, "the certificate is past the critical point of its lifetime",
 			"95 % of the lifetime is used, or what --critical-at says, and by default no more than 90 days are left; where only notAfter is known, 7 days are left", renewCertificate},
 		{ruleNotYetValid, report.SeverityCritical, "notBefore is more than five minutes ahead",

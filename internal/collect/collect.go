@@ -39,7 +39,7 @@ type Certificate struct {
 // empty, and a gap.
 type API struct {
 	Version string // of the server, as 1.33.5
-	RBAC    *bool  // it serves the API group rbac.authorization.k8s.io
+	RBAC    *bool  // Kubernetes RBAC is on: its API group is served, and its built-in roles are there
 }
 
 // Handshake is what an API server presented and what the kubeconfig would have

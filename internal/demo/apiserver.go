@@ -13,6 +13,7 @@ import (
 
 const (
 	nodesPath = "/api/v1/nodes"
+	rolePath  = "/apis/rbac.authorization.k8s.io/v1/clusterroles/system:discovery" // RBAC's group is always served, its roles only where it is on
 	trustPath = "/api/v1/namespaces/kube-system/configmaps/extension-apiserver-authentication"
 
 	// From here on an API server compresses, for those who accept it; a kubelet always does.
@@ -44,6 +45,9 @@ func (e *Estate) apiServer(c *cluster) http.Handler {
 			e.answer(w, r, resourceList("v1", object{"name": "nodes", "singularName": "node", "namespaced": false, "kind": "Node",
 				"verbs": []string{"get", "list"}, "shortNames": []string{"no"}},
 				object{"name": "configmaps", "singularName": "configmap", "namespaced": true, "kind": "ConfigMap", "verbs": []string{"get"}, "shortNames": []string{"cm"}}))
+		case path == rolePath && !c.noRBAC:
+			e.answer(w, r, object{"kind": "ClusterRole", "apiVersion": "rbac.authorization.k8s.io/v1", "rules": []object{},
+				"metadata": object{"name": "system:discovery", "labels": object{"kubernetes.io/bootstrapping": "rbac-defaults"}}})
 		case path == "/apis":
 			e.answer(w, r, c.groups())
 		case isGroup && c.hasGroup(group):
@@ -99,10 +103,7 @@ func (c *cluster) version() object {
 func (c *cluster) apiGroups() []string {
 	groups := []string{"apiregistration.k8s.io/v1", "apps/v1", "events.k8s.io/v1", "authentication.k8s.io/v1", "authorization.k8s.io/v1",
 		"autoscaling/v2", "batch/v1", "certificates.k8s.io/v1", "networking.k8s.io/v1", "policy/v1"}
-	if !c.noRBAC {
-		groups = append(groups, "rbac.authorization.k8s.io/v1")
-	}
-	return append(groups, "storage.k8s.io/v1", "admissionregistration.k8s.io/v1", "apiextensions.k8s.io/v1", "scheduling.k8s.io/v1",
+	return append(groups, "rbac.authorization.k8s.io/v1", "storage.k8s.io/v1", "admissionregistration.k8s.io/v1", "apiextensions.k8s.io/v1", "scheduling.k8s.io/v1",
 		"coordination.k8s.io/v1", "node.k8s.io/v1", "discovery.k8s.io/v1", "flowcontrol.apiserver.k8s.io/v1", "metrics.k8s.io/v1beta1")
 }
 

@@ -190,7 +190,10 @@ func TestAPIServerFacts(t *testing.T) {
 			t.Errorf("%s: %s", c.name, a.text)
 		}
 		a := api.get("/apis")
-		if a.str("kind") != "APIGroupList" || strings.Contains(a.text, `"name":"rbac.authorization.k8s.io"`) == c.noRBAC || !strings.Contains(a.text, `"name":"apps"`) {
+		if a.str("kind") != "APIGroupList" || !strings.Contains(a.text, `"name":"rbac.authorization.k8s.io"`) || !strings.Contains(a.text, `"name":"apps"`) {
+			t.Errorf("%s: %s", c.name, a.text)
+		}
+		if a := api.get(rolePath); (a.str("kind") == "ClusterRole") == c.noRBAC {
 			t.Errorf("%s: %s", c.name, a.text)
 		}
 		a = api.get(trustPath)

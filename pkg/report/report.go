@@ -307,6 +307,10 @@ type Kubelet struct {
 	RenewErrors        *int64    `json:"renewErrors,omitempty"`        // of the client certificate, since the kubelet started
 	ServingTTLSeconds  *int64    `json:"servingTtlSeconds,omitempty"`  // only where the serving certificate rotates
 	ServingRenewErrors *int64    `json:"servingRenewErrors,omitempty"` // as RenewErrors
+	// It renews its certificate and has no valid one: it has expired, or never
+	// came. A kubelet's time to live is then +Inf.
+	NoClientCertificate  bool `json:"noClientCertificate,omitempty"`
+	NoServingCertificate bool `json:"noServingCertificate,omitempty"`
 }
 
 // BootstrapKubeconfig says whether a node's bootstrap-kubeconfig is there, and

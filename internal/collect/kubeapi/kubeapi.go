@@ -31,7 +31,7 @@ func (c Collector) Collect(ctx context.Context, t target.Target) []collect.Obser
 	var seen []collect.Observation
 	for _, ask := range []func() ([]collect.Observation, error){
 		func() ([]collect.Observation, error) { return nil, version(ctx, client, api) },
-		func() ([]collect.Observation, error) { return nil, groups(ctx, client, api) },
+		func() ([]collect.Observation, error) { return nil, rbac(ctx, client, api) },
 		func() ([]collect.Observation, error) { return authorities(ctx, client) },
 		func() ([]collect.Observation, error) { return nodes(ctx, client) },
 	} {

@@ -69,6 +69,7 @@ func good(t *testing.T, change paths) paths {
 	p := paths{
 		"/version": text(200, `{"major":"1","minor":"33","gitVersion":"v1.33.5"}`),
 		"/apis":    text(200, `{"kind":"APIGroupList","groups":[{"name":"apps"},{"name":"rbac.authorization.k8s.io"}]}`),
+		builtIn:    text(200, `{"kind":"ClusterRole","metadata":{"name":"system:discovery"}}`),
 		configMap:  published(map[string]string{"client-ca-file": authority(t, "old") + authority(t, "new"), "requestheader-client-ca-file": authority(t, "aggregator"), "requestheader-allowed-names": "[]"}),
 		"/api/v1/nodes": text(200, `{"kind":"PartialObjectMetadataList","items":[{"metadata":{"name":"aks-a-1","creationTimestamp":"2024-05-01T10:00:00Z","labels":{"agentpool":"a",`+
 			`"kubernetes.io/os":"linux","kubernetes.azure.com/node-image-version":"AKSUbuntu-202501.12.0","kubernetes.azure.com/kubelet-serving-ca":"cluster"}}},{"metadata":{"name":"v","labels":{"type":"virtual-kubelet"}}}]}`),
@@ -151,26 +152,29 @@ func TestCollect(t *testing.T) {
 		want   string
 		asked  int
 	}{
-		"good":          {nil, api + cas + front + nodes2, 4},
-		"no RBAC":       {paths{"/apis": text(200, `{"kind":"APIGroupList","groups":[{"name":"rbac.authorization.k8s.io.example"}]}`)}, "api \"1.33.5\" rbac false\n" + cas + front + nodes2, 4},
-		"no aggregator": {paths{configMap: published(map[string]string{"client-ca-file": authority(t, "one")})}, api + "certificate client-ca CN=one@" + at + "#client-ca-file\n" + nodes2, 4},
-		"no client CA":  {paths{configMap: published(nil)}, api + "gap not-found " + at + "#client-ca-file: the API server publishes no CA for client certificates " + look + nodes2, 4},
-		"empty CA":      {paths{configMap: published(map[string]string{"client-ca-file": "x"})}, api + "gap malformed " + at + "#client-ca-file: reading client-ca-file: holds no certificate " + look + nodes2, 4},
+		"good":               {nil, api + cas + front + nodes2, 5},
+		"no RBAC":            {paths{"/apis": text(200, `{"kind":"APIGroupList","groups":[{"name":"rbac.authorization.k8s.io.example"}]}`)}, "api \"1.33.5\" rbac false\n" + cas + front + nodes2, 4},
+		"RBAC only served":   {paths{builtIn: status(404, "no")}, "api \"1.33.5\" rbac false\n" + cas + front + nodes2, 5},
+		"an authorizer":      {paths{builtIn: status(403, "no")}, api + cas + front + nodes2, 5},
+		"roles out of order": {paths{builtIn: status(500, "no")}, "api \"1.33.5\" rbac unknown\ngap unreachable " + builtIn + ": looking for RBAC's built-in roles: the API server answered 500: no (", 5},
+		"no aggregator":      {paths{configMap: published(map[string]string{"client-ca-file": authority(t, "one")})}, api + "certificate client-ca CN=one@" + at + "#client-ca-file\n" + nodes2, 5},
+		"no client CA":       {paths{configMap: published(nil)}, api + "gap not-found " + at + "#client-ca-file: the API server publishes no CA for client certificates " + look + nodes2, 5},
+		"empty CA":           {paths{configMap: published(map[string]string{"client-ca-file": "x"})}, api + "gap malformed " + at + "#client-ca-file: reading client-ca-file: holds no certificate " + look + nodes2, 5},
 		"damaged CA": {paths{configMap: published(map[string]string{"client-ca-file": authority(t, "one") + "-----BEGIN CERTIFICATE-----\nMIIB\n"})},
-			api + "certificate client-ca CN=one@" + at + "#client-ca-file#0\ngap truncated " + at + "#client-ca-file#1: ", 4},
+			api + "certificate client-ca CN=one@" + at + "#client-ca-file#0\ngap truncated " + at + "#client-ca-file#1: ", 5},
 		"version forbidden": {paths{"/version": status(403, "no")}, "api \"\" rbac true\n" +
-			"gap forbidden /version: reading the server's version: the API server answered 403: no (the user needs get on the path /version: the built-in ClusterRole system:public-info-viewer has it)\n" + cas + front + nodes2, 4},
-		"version odd": {paths{"/version": text(200, `{"gitVersion":"v1.\u001b[2J"}`)}, "api \"\" rbac true\ngap malformed /version: reading the server's version: the answer is not what Kubernetes documents (", 4},
+			"gap forbidden /version: reading the server's version: the API server answered 403: no (the user needs get on the path /version: the built-in ClusterRole system:public-info-viewer has it)\n" + cas + front + nodes2, 5},
+		"version odd": {paths{"/version": text(200, `{"gitVersion":"v1.\u001b[2J"}`)}, "api \"\" rbac true\ngap malformed /version: reading the server's version: the answer is not what Kubernetes documents (", 5},
 		"groups forbidden": {paths{"/apis": status(403, "no")}, "api \"1.33.5\" rbac unknown\n" +
 			"gap forbidden /apis: listing the API groups: the API server answered 403: no (the user needs get on the path /apis: the built-in ClusterRole system:discovery has it)\n" + cas + front + nodes2, 4},
 		"groups of something": {paths{"/apis": text(200, `{}`)}, "api \"1.33.5\" rbac unknown\ngap malformed /apis: listing the API groups: the answer is not what Kubernetes documents (", 4},
 		"CAs forbidden": {paths{configMap: status(403, "no")}, api + "gap forbidden " + at + ": reading the API server's client CAs: the API server answered 403: no " +
-			"(the user needs get on configmaps/extension-apiserver-authentication in kube-system: the built-in Role extension-apiserver-authentication-reader there has it)\n" + nodes2, 4},
-		"CAs of something": {paths{configMap: text(200, `{"kind":"Secret"}`)}, api + "gap malformed " + at + ": reading the API server's client CAs: the answer is not what Kubernetes documents (", 4},
-		"nodes forbidden":  {paths{"/api/v1/nodes": status(403, "no")}, api + cas + front + "gap forbidden nodes: listing nodes: the API server answered 403: no (the user needs list on nodes, at the cluster scope)\n", 4},
+			"(the user needs get on configmaps/extension-apiserver-authentication in kube-system: the built-in Role extension-apiserver-authentication-reader there has it)\n" + nodes2, 5},
+		"CAs of something": {paths{configMap: text(200, `{"kind":"Secret"}`)}, api + "gap malformed " + at + ": reading the API server's client CAs: the answer is not what Kubernetes documents (", 5},
+		"nodes forbidden":  {paths{"/api/v1/nodes": status(403, "no")}, api + cas + front + "gap forbidden nodes: listing nodes: the API server answered 403: no (the user needs list on nodes, at the cluster scope)\n", 5},
 		"all forbidden":    {paths{"/version": status(403, "no"), "/apis": status(403, "no"), configMap: status(403, "no"), "/api/v1/nodes": status(403, "no")}, "gap forbidden /version", 4},
 		"signed out":       {paths{"/version": status(401, "no")}, "gap unauthenticated ADDRESS: the API server refused the kubeconfig's credentials (401) (fetch the kubeconfig again: az aks get-credentials --overwrite-existing)\n", 1},
-		"signed out later": {paths{configMap: status(401, "no")}, api + "gap unauthenticated ADDRESS: the API server refused the kubeconfig's credentials (401) (", 3},
+		"signed out later": {paths{configMap: status(401, "no")}, api + "gap unauthenticated ADDRESS: the API server refused the kubeconfig's credentials (401) (", 4},
 	} {
 		t.Run(name, func(t *testing.T) {
 			got, asked := run(t, good(t, test.change))

@@ -38,6 +38,12 @@ func explain(err error) (gap *collect.Gap, denied bool) {
 		gap.Location, gap.Reason, gap.Retryable = location, report.ReasonForbidden, false
 		gap.Message = doing + "the kubelet refuses the API server"
 		gap.Hint = "the API server's own certificate for kubelets, or the kubelet's client CA, may be out of date: the node source reads the files"
+	case failed.Code == http.StatusInternalServerError && !failed.Status:
+		// So answers a kubelet whose own client certificate has expired: it has
+		// to ask the API server who may read its metrics, and cannot sign in.
+		gap.Location, gap.Reason, gap.Retryable = location, report.ReasonUnreachable, true
+		gap.Message = doing + "the kubelet cannot ask the API server who may read them (500)"
+		gap.Hint = "its own client certificate may have expired: look at the node's files with the node source, or: kubectl describe node NODE"
 	case failed.Code == http.StatusNotFound && failed.Status:
 		gap.Message, gap.Hint = doing+"the node is gone since it was listed", "run it again"
 	case failed.Code == http.StatusNotFound:

@@ -58,9 +58,18 @@ func observe(n report.Node, p page) []collect.Observation {
 		name string
 		role report.Role
 		to   **int64
-	}{{clientTTL, report.RoleKubeletClient, &node.Kubelet.ClientTTLSeconds}, {servingTTL, report.RoleKubeletServing, &node.Kubelet.ServingTTLSeconds}} {
+		none *bool
+	}{{clientTTL, report.RoleKubeletClient, &node.Kubelet.ClientTTLSeconds, &node.Kubelet.NoClientCertificate},
+		{servingTTL, report.RoleKubeletServing, &node.Kubelet.ServingTTLSeconds, &node.Kubelet.NoServingCertificate}} {
 		s, ok := p.samples[ttl.name]
-		if !ok || math.IsInf(s.value, 1) { // +Inf: there is no certificate yet
+		if !ok {
+			continue
+		}
+		// Its HELP says "negative if already expired". Kubelet 1.37 says +Inf
+		// then: client-go's certificate manager has no current certificate
+		// once notAfter is past.
+		if math.IsInf(s.value, 1) {
+			*ttl.none = true
 			continue
 		}
 		place := location + "#" + ttl.name
