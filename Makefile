@@ -26,10 +26,11 @@ bench:
 breadth:
 	cd testdata/breadth && $(GO) test -count=1 -timeout 20m ./...
 
-# A real etcd and kube-apiserver. Root is not needed; the first build takes some
-# ten minutes, and is kept.
+# A real etcd, kube-apiserver, kube-controller-manager and kubelet. Without root
+# the kubelet is left out, and the rest runs; the first build takes some ten
+# minutes, and is kept.
 e2e:
-	cd testdata/e2e && $(GO) test -count=1 -timeout 35m ./...
+	cd testdata/e2e && $(GO) test -count=1 -v -timeout 35m ./...
 
 # Each fuzz target for a minute.
 fuzz:
