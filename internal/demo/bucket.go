@@ -20,6 +20,15 @@ type bucket struct {
 // and https://learn.microsoft.com/troubleshoot/azure/virtual-machines/windows/troubleshooting-throttling-errors
 func (b *bucket) fill(burst, perMinute float64) { b.burst, b.rate = burst, perMinute/60 }
 
+// allowance is what Azure counts for each subscription by itself.
+type allowance struct{ reads, writes, runs bucket }
+
+func (a *allowance) fill() {
+	a.reads.fill(250, 25*60)
+	a.writes.fill(200, 10*60)
+	a.runs.fill(1500, 500)
+}
+
 // take takes one token, or says how long to wait for it.
 func (b *bucket) take(now time.Time) (wait time.Duration, ok bool) {
 	if b.burst == 0 {

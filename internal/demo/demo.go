@@ -87,10 +87,8 @@ type Estate struct {
 	common func() []family // what every kubelet says
 
 	operations operations
-	reads      bucket
-	writes     bucket
-	queries    bucket // of Resource Graph
-	runs       bucket
+	allowances map[string]*allowance // by subscription; "" is for what is asked of none
+	queries    bucket                // of Resource Graph
 	throttled  atomic.Int64
 }
 
@@ -125,10 +123,14 @@ func (e *Estate) build() error {
 		return err
 	}
 	e.secret, e.signing = hex.EncodeToString(random[:24]), random[24:]
+	e.allowances = map[string]*allowance{"": {}}
+	for _, s := range subscriptions() {
+		e.allowances[s.id] = &allowance{}
+	}
 	if e.options.Limits {
-		e.reads.fill(250, 25*60)
-		e.writes.fill(200, 10*60)
-		e.runs.fill(1500, 500)
+		for _, a := range e.allowances {
+			a.fill()
+		}
 		e.queries.fill(15, 3*60)
 	}
 	table := estate()

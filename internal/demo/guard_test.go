@@ -169,18 +169,23 @@ func TestBucket(t *testing.T) {
 	}
 }
 
-// ARM's reads and a VM's runs have their limits, and say how long to wait.
+// A subscription's reads and a VM's runs have their limits, and say how long to
+// wait. Another subscription has its own.
 func TestLimits(t *testing.T) {
 	e, c := start(t, Options{Limits: true})
-	if e.reads.burst != 250 || e.writes.burst != 200 || e.runs.burst != 1500 || e.clusters[0].machines[0].polls.burst != 45 {
+	own := e.allowances[subscriptionID]
+	if own.reads.burst != 250 || own.writes.burst != 200 || own.runs.burst != 1500 || e.clusters[0].machines[0].polls.burst != 45 {
 		t.Error("these are not Azure's limits")
 	}
-	e.reads.fill(3, 1)
+	own.reads.fill(3, 1)
 	for i := range 5 {
-		a := c.do(http.MethodGet, "/subscriptions", "")
+		a := c.do(http.MethodGet, "/subscriptions/"+strings.ToUpper(subscriptionID), "")
 		if want := i >= 3; (a.status == http.StatusTooManyRequests) != want || want && (a.header.Get("Retry-After") != "60" || a.str("error", "code") != "TooManyRequests") {
 			t.Errorf("request %d: %d %v %s", i, a.status, a.header, a.text)
 		}
+	}
+	if a := c.do(http.MethodGet, "/subscriptions/"+secondID, ""); a.status != http.StatusOK {
+		t.Errorf("the other subscription: %d %s", a.status, a.text)
 	}
 	if e.Throttled() != 2 {
 		t.Errorf("%d throttled", e.Throttled())

@@ -55,7 +55,7 @@ func (e *Estate) runCommand(w http.ResponseWriter, r *request, m *machine) {
 		return
 	}
 	tooMany := azureError{code: "OperationNotAllowed", message: "The server rejected the request because too many requests have been received for this subscription."}
-	if !e.within(w, &e.runs, tooMany) || !e.within(w, &m.runs, tooMany) {
+	if !e.within(w, &e.allowances[m.cluster.subscriptionID()].runs, tooMany) || !e.within(w, &m.runs, tooMany) {
 		return
 	}
 	if refusal := m.begin(); refusal != nil {

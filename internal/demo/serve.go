@@ -132,9 +132,10 @@ func (e *Estate) admit(w http.ResponseWriter, r *request) bool {
 		fail(w, azureError{status: http.StatusNotFound, code: "SubscriptionNotFound", message: "The subscription '" + s + "' could not be found."})
 		return false
 	}
-	limit, kind := &e.reads, "reads"
+	own := e.allowances[strings.ToLower(r.vars["subscription"])]
+	limit, kind := &own.reads, "reads"
 	if r.Method != http.MethodGet {
-		limit, kind = &e.writes, "writes"
+		limit, kind = &own.writes, "writes"
 	}
 	return e.within(w, limit, azureError{code: "TooManyRequests",
 		message: "The request is being throttled as the limit has been reached for operation type - " + kind + ". For more information, see - https://aka.ms/srpthrottlinglimits"})
@@ -145,6 +146,7 @@ func (e *Estate) within(w http.ResponseWriter, b *bucket, refusal azureError) bo
 	wait, ok := b.take(time.Now())
 	if !ok {
 		e.throttled.Add(1)
+		e.options.Log("throttled: %s", refusal.message)
 		refusal.status = http.StatusTooManyRequests
 		refusal.retryAfter = max(1, int(math.Ceil(wait.Seconds())))
 		fail(w, refusal)
