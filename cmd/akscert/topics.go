@@ -19,6 +19,10 @@ func exitCodesTopic() *cobra.Command {
   130  interrupted by SIGINT; the report says complete: false
   143  ended by SIGTERM; the report says complete: false
 
+Commands that compare have the same: diff exits 1 when something got worse, and
+verify when an old credential still works, and 3 when it could not be tried.
+Those that do neither, as explain or demo, exit 0 unless they fail themselves.
+
 --fail-on is due, warning (the default), critical, expired or none. What is
 shown never changes the exit code.`,
 	}
