@@ -105,17 +105,17 @@ func (c *Client) runOnce(ctx context.Context, s *services, id *arm.ResourceID, m
 	var err error
 	if onScaleSet(id) {
 		var poller *runtime.Poller[armcompute.VirtualMachineScaleSetVMsClientRunCommandResponse]
-		var answer armcompute.VirtualMachineScaleSetVMsClientRunCommandResponse
 		if poller, err = s.instances.BeginRunCommand(inside, id.ResourceGroupName, id.Parent.Name, id.Name, input, nil); err == nil {
-			answer, done, err = await(inside, c, poller, accepted)
-			values = answer.Value
+			values, done, err = await(inside, c, poller, accepted, func(r armcompute.VirtualMachineScaleSetVMsClientRunCommandResponse) []*armcompute.InstanceViewStatus {
+				return r.Value
+			})
 		}
 	} else {
 		var poller *runtime.Poller[armcompute.VirtualMachinesClientRunCommandResponse]
-		var answer armcompute.VirtualMachinesClientRunCommandResponse
 		if poller, err = s.vms.BeginRunCommand(inside, id.ResourceGroupName, id.Name, input, nil); err == nil {
-			answer, done, err = await(inside, c, poller, accepted)
-			values = answer.Value
+			values, done, err = await(inside, c, poller, accepted, func(r armcompute.VirtualMachinesClientRunCommandResponse) []*armcompute.InstanceViewStatus {
+				return r.Value
+			})
 		}
 	}
 	if err != nil {
@@ -133,19 +133,41 @@ func (c *Client) runOnce(ctx context.Context, s *services, id *arm.ResourceID, m
 // there, then every few seconds, or when Azure says. It does not say for a
 // run-command, as recorded; the first answer comes after some 20 s. done says
 // that Azure told how it ended.
-func await[T any](ctx context.Context, c *Client, poller *runtime.Poller[T], accepted *http.Response) (result T, done bool, err error) {
+//
+// The answer that says so has the output too, as recorded. That saves the SDK's
+// third read, for the result: of a thousand machines, 40 s of ARM's allowance.
+func await[T any](ctx context.Context, c *Client, poller *runtime.Poller[T], accepted *http.Response, of func(T) []*armcompute.InstanceViewStatus) (values []*armcompute.InstanceViewStatus, done bool, err error) {
+	var last *http.Response
 	for wait := said(accepted, c.firstPoll, c.now()); !poller.Done(); {
 		if err := c.sleep(ctx, wait); err != nil {
-			return result, false, err
+			return nil, false, err
 		}
-		var resp *http.Response
-		if resp, err = poller.Poll(ctx); err != nil { //nolint:bodyclose // the SDK's pipeline has read and closed it
-			return result, false, err
+		if last, err = poller.Poll(ctx); err != nil { //nolint:bodyclose // the SDK's pipeline has read and closed it
+			return nil, false, err
 		}
-		wait = said(resp, c.pollEvery, c.now())
+		wait = said(last, c.pollEvery, c.now())
 	}
-	result, err = poller.Result(ctx)
-	return result, true, err
+	if values := output(last); len(values) > 0 {
+		return values, true, nil
+	}
+	result, err := poller.Result(ctx)
+	return of(result), true, err
+}
+
+// output is what an operation that succeeded says of its output; nil where it
+// does not, or not in the shape of today.
+func output(resp *http.Response) []*armcompute.InstanceViewStatus {
+	if resp == nil {
+		return nil
+	}
+	var operation struct {
+		Status     string
+		Properties struct{ Output armcompute.RunCommandResult }
+	}
+	if runtime.UnmarshalAsJSON(resp, &operation) != nil || !strings.EqualFold(operation.Status, "Succeeded") {
+		return nil
+	}
+	return operation.Properties.Output.Value
 }
 
 // said is how long resp asks to wait, or otherwise where it does not say.

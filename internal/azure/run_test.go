@@ -87,6 +87,11 @@ func TestRunReplaysRecordings(t *testing.T) {
 			if len(c.Running()) != 0 {
 				t.Errorf("still running: %v", c.Running())
 			}
+			for _, asked := range a.asked {
+				if strings.Contains(asked, "monitor=true") {
+					t.Error("the result was asked for, and the operation had told it")
+				}
+			}
 		})
 	}
 }
@@ -115,16 +120,18 @@ func TestRunFailures(t *testing.T) {
 		"agent, nested":   {poll: body(t, "deploymentfailure-nested-details"), reason: report.ReasonAgentNotReady, says: "ResourceDeploymentFailure, VMExtensionProvisioningError: The resource"},
 		"agent status": {poll: ok(`{"status":"Failed","error":{"code":"VMAgentStatusCommunicationError","message":"no"}}`),
 			reason: report.ReasonAgentNotReady},
-		"202 again":      {final: reply{status: 202}, reason: report.ReasonMalformed, says: "empty answer"},
-		"empty object":   {final: ok(`{}`), reason: report.ReasonMalformed, says: "empty answer"},
-		"no content":     {final: reply{status: 204}, reason: report.ReasonMalformed, says: "empty answer"},
-		"output array":   {final: body(t, "old-shape-output-is-array"), reason: report.ReasonMalformed},
-		"not an object":  {final: ok(`["x"]`), reason: report.ReasonMalformed, says: "documents"},
-		"portal page":    {final: ok(`<html>` + secret), reason: report.ReasonMalformed, says: "documents"},
-		"nothing ran":    {final: ok(`{"value":[{"message":"Enable succeeded: Last script execution didn't finish."}]}`), reason: report.ReasonMalformed, says: "didn't finish"},
-		"failed value":   {final: ok(`{"value":[{"code":"ProvisioningState/failed/1","message":"x"}]}`), reason: report.ReasonAgentNotReady},
-		"server error":   {post: reply{status: 500, body: `{"error":{"code":"InternalServerError","message":"Bearer ` + secret + `"}}`}, reason: report.ReasonUnreachable},
-		"link elsewhere": {post: reply{status: 202, header: map[string]string{"Location": "https://example.com/x"}}, reason: report.ReasonMalformed, says: "another host"},
+		"told, but failed": {poll: ok(`{"status":"Failed","properties":{"output":` + framed("x", "") + `},"error":{"code":"VMExtensionProvisioningError","message":"no"}}`), reason: report.ReasonAgentNotReady},
+		"told, nothing":    {poll: ok(`{"status":"Succeeded","properties":{"output":{"value":[]}}}`), final: ok(`{}`), reason: report.ReasonMalformed, says: "empty answer"},
+		"202 again":        {final: reply{status: 202}, reason: report.ReasonMalformed, says: "empty answer"},
+		"empty object":     {final: ok(`{}`), reason: report.ReasonMalformed, says: "empty answer"},
+		"no content":       {final: reply{status: 204}, reason: report.ReasonMalformed, says: "empty answer"},
+		"output array":     {final: body(t, "old-shape-output-is-array"), reason: report.ReasonMalformed},
+		"not an object":    {final: ok(`["x"]`), reason: report.ReasonMalformed, says: "documents"},
+		"portal page":      {final: ok(`<html>` + secret), reason: report.ReasonMalformed, says: "documents"},
+		"nothing ran":      {final: ok(`{"value":[{"message":"Enable succeeded: Last script execution didn't finish."}]}`), reason: report.ReasonMalformed, says: "didn't finish"},
+		"failed value":     {final: ok(`{"value":[{"code":"ProvisioningState/failed/1","message":"x"}]}`), reason: report.ReasonAgentNotReady},
+		"server error":     {post: reply{status: 500, body: `{"error":{"code":"InternalServerError","message":"Bearer ` + secret + `"}}`}, reason: report.ReasonUnreachable},
+		"link elsewhere":   {post: reply{status: 202, header: map[string]string{"Location": "https://example.com/x"}}, reason: report.ReasonMalformed, says: "another host"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			a := serve(t)
