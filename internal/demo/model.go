@@ -120,6 +120,8 @@ type machine struct {
 	madeErr error
 	issued  func() (certificates, error)
 
+	rehearsed map[string]printed // by script; nil: it runs when it is asked for
+
 	mu       sync.Mutex
 	busy     bool // a script is running
 	attempts int

@@ -35,6 +35,19 @@ func TestRunCommand(t *testing.T) {
 	}
 }
 
+// After a rehearsal nothing runs any more, and the answers are the same.
+func TestRehearsed(t *testing.T) {
+	e, c := start(t, Options{Rehearsed: true})
+	m := e.machineOf(t, "healthy", 0, 1)
+	if err := os.RemoveAll(m.dir); err != nil {
+		t.Fatal(err)
+	}
+	want := "Enable succeeded: \n[stdout]\nbegin\n17\nend\n\n[stderr]\n" + m.dir + "\n"
+	if a := c.run(m.id(), "RunShellScript", allowedScript); a.message(0) != want {
+		t.Errorf("got %v", a.body)
+	}
+}
+
 func TestRunCommandOnEveryKindOfMachine(t *testing.T) {
 	e, c := start(t, Options{WindowsAnswer: func(dir string) string { return filepath.Base(dir) }})
 	for _, test := range []struct {
