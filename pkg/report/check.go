@@ -1,6 +1,9 @@
 package report
 
-import "fmt"
+import (
+	"fmt"
+	"slices"
+)
 
 // check refuses a report that breaks its own contract in a way that whoever
 // reads it would stumble over, and one whose rows are not all there.
@@ -41,10 +44,53 @@ func (r *Report) check() error {
 			return invalid("gaps[%d]: count %d", i, g.Count)
 		}
 	}
+	if err := r.checkWaivers(); err != nil {
+		return err
+	}
 	counted := *r
 	counted.Conclude(0, false)
-	if r.Summary != counted.Summary {
+	if r.Summary != counted.Summary || !slices.Equal(r.Waivers, counted.Waivers) {
 		return &Error{ProblemCutShort, "the report is not all there: its summary counts other rows than it has", auditAgain}
+	}
+	return nil
+}
+
+// checkWaivers refuses rows that are waived by what is no waiver of the report,
+// for they do not gate.
+func (r *Report) checkWaivers() error {
+	all := map[string]Waiver{}
+	for i, w := range r.Waivers {
+		_, twice := all[w.ID]
+		switch {
+		case w.ID == "":
+			return invalid("waivers[%d]: it has no id", i)
+		case twice:
+			return invalid("waivers[%d]: id %q is there twice", i, clip(w.ID))
+		case w.Kind != WaiverOfFindings && w.Kind != WaiverOfGaps:
+			return invalid("waivers[%d]: kind %q is none", i, clip(string(w.Kind)))
+		case w.Status != WaiverUsed && w.Status != WaiverUnused && w.Status != WaiverExpired:
+			return invalid("waivers[%d]: status %q is none", i, clip(string(w.Status)))
+		}
+		all[w.ID] = w
+	}
+	check := func(kind WaiverKind, by *Waived, expired string, list string, i int) error {
+		switch {
+		case by != nil && all[by.ID].Waived() != *by, by != nil && all[by.ID].Kind != kind:
+			return invalid("%s[%d]: waiver %q is none of the report's", list, i, clip(by.ID))
+		case expired != "" && (by != nil || all[expired].Kind != kind || all[expired].Status != WaiverExpired):
+			return invalid("%s[%d]: expiredWaiver %q is none of the report's", list, i, clip(expired))
+		}
+		return nil
+	}
+	for i, f := range r.Findings {
+		if err := check(WaiverOfFindings, f.Waiver, f.ExpiredWaiver, "findings", i); err != nil {
+			return err
+		}
+	}
+	for i, g := range r.Gaps {
+		if err := check(WaiverOfGaps, g.Waiver, g.ExpiredWaiver, "gaps", i); err != nil {
+			return err
+		}
 	}
 	return nil
 }

@@ -21,7 +21,9 @@ import (
 // warning or above; a rotation verdict that was automatic and is not any more,
 // or is now broken; and a cluster, or one of its sources, that was examined and
 // is now a gap. A copy of an API server's certificate never gates, here as in an
-// audit, and a policy's failOn makes no difference.
+// audit, nor does what a waiver of the new report covers: a finding, a certificate
+// of which nothing else is found, a gap and what is lost by it. A policy's failOn
+// makes no difference.
 func Compare(old, new *Report) *Comparison {
 	c := &comparer{from: look(old, new), to: look(new, old), lost: map[lostSource]string{}, out: &Comparison{
 		SchemaVersion: SchemaVersion, Kind: KindComparison, From: side(old), To: side(new),
@@ -61,10 +63,10 @@ func (c *comparer) certificates() {
 			if why := c.from.unexamined(to.Cluster, to.Source, to.Node, to.Location); why != nil {
 				change = ChangeExamined
 			}
-			c.certificate(CertificateChange{Change: change, Worse: gates(to), To: to}, to)
+			c.certificate(CertificateChange{Change: change, Worse: c.to.gates(to), To: to}, to)
 			continue
 		}
-		rose := gates(to) && to.State.Rank() > from.State.Rank()
+		rose := c.to.gates(to) && to.State.Rank() > from.State.Rank()
 		switch {
 		case !same(from, to):
 			later, earlier := ages(from, to)
@@ -72,7 +74,7 @@ func (c *comparer) certificates() {
 			if later {
 				change = ChangeRenewed
 			}
-			c.certificate(CertificateChange{Change: change, Worse: rose || earlier && to.Role != RoleAPIServerCopy, From: from, To: to}, to)
+			c.certificate(CertificateChange{Change: change, Worse: rose || earlier && to.Role != RoleAPIServerCopy && !c.to.waived[to.ID], From: from, To: to}, to)
 		case from.State != to.State:
 			c.certificate(CertificateChange{Change: ChangeState, Worse: rose, From: from, To: to}, to)
 		default:
@@ -120,8 +122,8 @@ func (c *comparer) certificate(change CertificateChange, row *Certificate) {
 }
 
 // gates reports whether a row is bad enough to be a change for the worse.
-func gates(c *Certificate) bool {
-	return c.Role != RoleAPIServerCopy && c.State.Rank() >= StateWarning.Rank()
+func (v *view) gates(c *Certificate) bool {
+	return c.Role != RoleAPIServerCopy && c.State.Rank() >= StateWarning.Rank() && !v.waived[c.ID]
 }
 
 // drift is how far two readings of one time to live may be apart: whole seconds,

@@ -40,7 +40,7 @@ func (c *comparer) findings() {
 			counts.Unchanged++
 			continue
 		}
-		change := FindingChange{Change: ChangeNew, Finding: to[a], Worse: to[a].Severity.Rank() >= SeverityWarning.Rank()}
+		change := FindingChange{Change: ChangeNew, Finding: to[a], Worse: to[a].Severity.Rank() >= SeverityWarning.Rank() && to[a].Waiver == nil}
 		if c.from.silent(a) {
 			change.Change = ChangeExamined
 			counts.Examined++

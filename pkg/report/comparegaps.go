@@ -62,6 +62,9 @@ func only(g Gap, is func(spot) bool) (_ Gap, any bool) {
 // loses reports whether a gap stands for a source, or for a cluster, that was
 // examined before.
 func (c *comparer) loses(g Gap) bool {
+	if g.Waiver != nil {
+		return false
+	}
 	whole := g.Node == "" && len(g.Nodes) == 0
 	for lost := range c.lost {
 		if lost.cluster == g.Cluster && (lost.source == g.Source || whole) || g.Cluster == "" && c.to.clusters[lost.cluster] == nil {

@@ -106,6 +106,8 @@ func (d *decoder) known(doc *document, key string) func() error {
 		return func() error { return rows(d, doc, key, &c.Remedies) }
 	case "gaps":
 		return func() error { return rows(d, doc, key, &c.Gaps) }
+	case "waivers":
+		return func() error { return rows(d, doc, key, &c.Waivers) }
 	}
 	return nil
 }

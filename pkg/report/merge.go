@@ -17,17 +17,22 @@ import (
 //
 // A shard that is missing or there twice, a cluster in more than one report, of
 // which the one judged last is kept, and a report that was interrupted are gaps
-// of the whole. An *Error is returned for no reports, for ones of different
-// policies, and for shards together with what is no shard of the same audit.
+// of the whole. A waiver is unused only where it is in all of them. An *Error is
+// returned for no reports, for ones of different policies, for different waivers
+// of one id, and for shards together with what is no shard of the same audit.
 func Merge(reports []*Report) (*Report, error) {
 	if err := mergeable(reports); err != nil {
 		return nil, err
 	}
 	latest := slices.Clone(reports)
 	slices.SortStableFunc(latest, latestFirst)
+	waivers, err := allWaivers(latest)
+	if err != nil {
+		return nil, err
+	}
 	m := &merger{clusters: map[string]*kept{}, remedies: map[string]bool{}, shared: map[string]bool{},
 		all: &Report{SchemaVersion: SchemaVersion, Kind: Kind, Tool: latest[0].Tool, AsOf: latest[0].AsOf, Policy: latest[0].Policy,
-			Sampling: sampling(reports), Clusters: []Cluster{}}}
+			Sampling: sampling(reports), Clusters: []Cluster{}, Waivers: waivers}}
 	rows := noRows()
 	for _, r := range latest {
 		m.add(&rows, r)

@@ -27,7 +27,7 @@ type Report struct {
 	Sampling        string        `json:"sampling,omitempty"` // where not every node was asked, which were: "per-pool=3"
 	Outcome         Outcome       `json:"outcome"`
 	ExitCode        int           `json:"exitCode"`
-	Complete        bool          `json:"complete"` // all that was asked for was examined
+	Complete        bool          `json:"complete"` // all that was asked for was examined; false where there is a gap, also a waived one
 	Summary         Summary       `json:"summary"`
 	Clusters        []Cluster     `json:"clusters"`
 	Nodes           []Node        `json:"nodes"`
@@ -35,6 +35,7 @@ type Report struct {
 	Findings        []Finding     `json:"findings"`
 	Remedies        []Remedy      `json:"remedies"`
 	Gaps            []Gap         `json:"gaps"`
+	Waivers         []Waiver      `json:"waivers"` // those that the audit was given, in its file's order
 }
 
 // Tool names the program that wrote the report.
@@ -72,7 +73,7 @@ type Outcome string
 
 // The outcomes.
 const (
-	OutcomeOK          Outcome = "ok"          // nothing at or above failOn, nothing missing
+	OutcomeOK          Outcome = "ok"          // nothing at or above failOn and nothing missing, but for what is waived
 	OutcomeFindings    Outcome = "findings"    // something at or above failOn
 	OutcomeIncomplete  Outcome = "incomplete"  // nothing that fails, but part could not be examined
 	OutcomeInterrupted Outcome = "interrupted" // a signal ended it early
@@ -184,6 +185,7 @@ type Summary struct {
 	States       StateCounts `json:"states"`
 	Findings     int         `json:"findings"`
 	Gaps         int         `json:"gaps"`
+	Waived       int         `json:"waived"` // of the findings and gaps, those that a waiver covers
 }
 
 // StateCounts counts certificates by state.
@@ -370,6 +372,11 @@ type Finding struct {
 	RemedyID    string   `json:"remedyId,omitempty"` // Remedy.ID
 	// By is the instant by which to act, where one is known.
 	By *time.Time `json:"by,omitempty"`
+	// Waiver covers it: it keeps its severity, and does not gate.
+	Waiver *Waived `json:"waiver,omitempty"`
+	// ExpiredWaiver is the Waiver.ID of one that would cover it, had it not
+	// expired: it counts again.
+	ExpiredWaiver string `json:"expiredWaiver,omitempty"`
 }
 
 // Remedy is what to do about findings.
@@ -413,5 +420,8 @@ type Gap struct {
 	Reason    Reason   `json:"reason"`
 	Message   string   `json:"message"`
 	Hint      string   `json:"hint,omitempty"`
-	Retryable bool     `json:"retryable"` // whether the same audit may see it later
+	Retryable bool     `json:"retryable"`        // whether the same audit may see it later
+	Waiver    *Waived  `json:"waiver,omitempty"` // it is not examined all the same, and does not gate
+	// ExpiredWaiver is as a finding's.
+	ExpiredWaiver string `json:"expiredWaiver,omitempty"`
 }

@@ -95,7 +95,33 @@ func random(seed uint64) *Report {
 	for i := range rng.IntN(3) {
 		r.Gaps = append(r.Gaps, Gap{Source: SourceARM, Count: 1, Location: fmt.Sprintf("/subscriptions/%d", i), Reason: ReasonForbidden, Message: "not allowed"})
 	}
+	if seed%2 == 0 {
+		waive(r, rand.New(rand.NewPCG(seed, 5)))
+	}
 	return concluded(r)
+}
+
+// waive gives r waivers that cover some of its rows, one that has expired and one
+// that nothing needs.
+func waive(r *Report, rng *rand.Rand) {
+	r.Waivers = []Waiver{{ID: "holds", Kind: WaiverOfFindings, Expires: "2026-06-01", Reason: "known", Status: WaiverUnused},
+		{ID: "held", Kind: WaiverOfFindings, Expires: "2026-05-31", Reason: "known", Status: WaiverExpired},
+		{ID: "unneeded", Kind: WaiverOfFindings, Expires: "2026-09-01", Reason: "known", Status: WaiverUnused},
+		{ID: "private", Kind: WaiverOfGaps, Expires: "2026-09-01", Reason: "known", Status: WaiverUnused}}
+	holds, private := r.Waivers[0].Waived(), r.Waivers[3].Waived()
+	for i := range r.Findings {
+		switch rng.IntN(4) {
+		case 0:
+			r.Findings[i].Waiver = &holds
+		case 1:
+			r.Findings[i].ExpiredWaiver = "held"
+		}
+	}
+	for i := range r.Gaps {
+		if rng.IntN(2) == 0 {
+			r.Gaps[i].Waiver = &private
+		}
+	}
 }
 
 func encode(t testing.TB, document any) []byte {

@@ -47,6 +47,7 @@ type Closing struct {
 	DurationSeconds float64 `json:"durationSeconds"` // seconds, to the millisecond
 	Summary         Summary `json:"summary"`         // of the whole stream
 	Rows
+	Waivers []Waiver `json:"waivers"` // counted over the whole stream
 }
 
 // Rows are the lists that a report and the parts of a stream have in common.
@@ -96,7 +97,7 @@ func (r *Report) Rest() Rows {
 // Closing is the last document of r as a stream, with r's own conclusion.
 func (r *Report) Closing() Closing {
 	return Closing{SchemaVersion: SchemaVersion, Kind: KindClosing, Outcome: r.Outcome, ExitCode: r.ExitCode, Complete: r.Complete,
-		DurationSeconds: r.DurationSeconds, Summary: r.Summary, Rows: r.Rest()}
+		DurationSeconds: r.DurationSeconds, Summary: r.Summary, Rows: r.Rest(), Waivers: append([]Waiver{}, r.Waivers...)}
 }
 
 // split divides r's rows among its clusters. Where two have one id, the first

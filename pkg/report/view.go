@@ -13,6 +13,7 @@ type view struct {
 	places        []place // in the order of rows
 	rows          map[place]*Certificate
 	byID          map[string]*Certificate
+	waived        map[string]bool    // ids of certificates with waived findings and none other that gates
 	brought       map[lostSource]int // rows of a source
 	nodes         map[nodeSource]int // rows of a node
 	pools         map[nodeSource]string
@@ -38,7 +39,7 @@ type nodeSource struct {
 }
 
 func look(r, other *Report) *view {
-	v := &view{report: r, other: other, clusters: map[string]*Cluster{}, rows: map[place]*Certificate{}, byID: map[string]*Certificate{},
+	v := &view{report: r, other: other, clusters: map[string]*Cluster{}, rows: map[place]*Certificate{}, byID: map[string]*Certificate{}, waived: map[string]bool{},
 		brought: map[lostSource]int{}, nodes: map[nodeSource]int{}, pools: map[nodeSource]string{}, gaps: map[string][]*Gap{}}
 	for i := range r.Clusters {
 		v.clusters[r.Clusters[i].ID] = &r.Clusters[i]
@@ -65,27 +66,41 @@ func look(r, other *Report) *view {
 		v.brought[lostSource{c.Cluster, c.Source}]++
 		v.nodes[nodeSource{c.Cluster, c.Source, p.node}]++
 	}
-	for i, g := range r.Gaps {
-		v.gaps[g.Cluster] = append(v.gaps[g.Cluster], &r.Gaps[i])
-		// What both met, such as a subscription that neither may read, is not
-		// why only one of them has a cluster.
-		both := func(o Gap) bool {
-			return o.Cluster == "" && o.Source == g.Source && o.Location == g.Location && o.Reason == g.Reason && o.Message == g.Message
+	for _, f := range r.Findings {
+		if f.Severity.Rank() >= SeverityDue.Rank() {
+			before, more := v.waived[f.Certificate]
+			v.waived[f.Certificate] = f.Waiver != nil && (before || !more)
 		}
-		if g.Cluster == "" && !slices.ContainsFunc(other.Gaps, both) {
-			v.blind = append(v.blind, &r.Gaps[i])
+	}
+	for _, waived := range []bool{false, true} { // what is not waived is what counts, and comes first
+		for i := range r.Gaps {
+			if g := &r.Gaps[i]; (g.Waiver != nil) == waived {
+				v.gap(g)
+			}
 		}
 	}
 	return v
 }
 
+func (v *view) gap(g *Gap) {
+	v.gaps[g.Cluster] = append(v.gaps[g.Cluster], g)
+	// What both met, such as a subscription that neither may read, is not
+	// why only one of them has a cluster.
+	both := func(o Gap) bool {
+		return o.Cluster == "" && o.Source == g.Source && o.Location == g.Location && o.Reason == g.Reason && o.Message == g.Message
+	}
+	if g.Cluster == "" && !slices.ContainsFunc(v.other.Gaps, both) {
+		v.blind = append(v.blind, g)
+	}
+}
+
 // reason is why a place was not examined.
 type reason struct {
 	message string
-	gap     bool // it was asked for, and could not be had
+	gap     bool // it was asked for, could not be had, and no waiver covers that
 }
 
-func because(g *Gap) *reason { return &reason{string(g.Reason) + ": " + g.Message, true} }
+func because(g *Gap) *reason { return &reason{string(g.Reason) + ": " + g.Message, g.Waiver == nil} }
 
 // unexamined is why the report does not say what is in a place; nil where it
 // does. Where that cannot be told for sure, it does not.
