@@ -16,17 +16,25 @@ type bucket struct {
 	at   time.Time
 }
 
-// Azure's: https://learn.microsoft.com/azure/azure-resource-manager/management/request-limits-and-throttling
+// Azure's limits, for a subscription, as Options.Limits keeps them: so many at
+// once, then so many a second (runs of run-command: a minute).
+// https://learn.microsoft.com/azure/azure-resource-manager/management/request-limits-and-throttling
 // and https://learn.microsoft.com/troubleshoot/azure/virtual-machines/windows/troubleshooting-throttling-errors
+const (
+	ReadBurst, Reads   = 250, 25
+	WriteBurst, Writes = 200, 10
+	RunBurst, Runs     = 1500, 500
+)
+
 func (b *bucket) fill(burst, perMinute float64) { b.burst, b.rate = burst, perMinute/60 }
 
 // allowance is what Azure counts for each subscription by itself.
 type allowance struct{ reads, writes, runs bucket }
 
 func (a *allowance) fill() {
-	a.reads.fill(250, 25*60)
-	a.writes.fill(200, 10*60)
-	a.runs.fill(1500, 500)
+	a.reads.fill(ReadBurst, 60*Reads)
+	a.writes.fill(WriteBurst, 60*Writes)
+	a.runs.fill(RunBurst, Runs)
 }
 
 // take takes one token, or says how long to wait for it.
