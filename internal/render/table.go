@@ -1,7 +1,6 @@
 package render
 
 import (
-	"bufio"
 	"bytes"
 	"fmt"
 	"io"
@@ -20,16 +19,19 @@ import (
 // Look is how a table should look; it changes nothing of what it says.
 type Look struct {
 	Wide  bool // every column
+	All   bool // every row: else those that are ok are counted
+	ASCII bool // no other character
 	Color bool
 	// Width is the terminal's columns; 0 in a pipe, where nothing is cut and
 	// no bar is drawn.
 	Width int
 }
 
-// Table draws the report for a person: the certificates, then what else was
-// found, what to do, what was not examined, and the result in one line.
+// Table draws the report for a person: the certificates, worst first and in a
+// fleet by cluster, then what else was found, what to do, what was not examined,
+// and the result in one line.
 func Table(out io.Writer, r *report.Report, look Look) error {
-	w := bufio.NewWriter(out)
+	w := new(bytes.Buffer)
 	if err := rows(w, r, look); err != nil {
 		return err
 	}
@@ -39,7 +41,12 @@ func Table(out io.Writer, r *report.Report, look Look) error {
 	todo(w, r)
 	unseen(w, r)
 	fmt.Fprintln(w, result(r, look))
-	return w.Flush()
+	text := w.String()
+	if look.ASCII {
+		text = ascii(text)
+	}
+	_, err := io.WriteString(out, text)
+	return err
 }
 
 // column is one column of the table. The ones with the highest yield give way
@@ -48,30 +55,33 @@ type column struct {
 	head  string
 	yield int
 	cell  func(report.Certificate) string
+	less  func(report.Certificate) string // a narrower cell, which is tried before it gives way
 }
 
 func columns(r *report.Report, look Look) []column {
 	names := clusterNames(r)
 	list := []column{
-		{"STATE", 0, func(c report.Certificate) string { return paint(string(c.State), string(c.State), look.Color) }},
-		{"EXPIRES", 0, func(c report.Certificate) string { return left(c) }},
-		{"NOT AFTER", 2, func(c report.Certificate) string { return when(c) }},
-		{"LIFE", 1, func(c report.Certificate) string { return life(c, look.Width > 0) }},
-		{"ROLE", 0, func(c report.Certificate) string { return string(c.Role) }},
+		{head: "STATE", cell: func(c report.Certificate) string { return paint(Visible(string(c.State)), string(c.State), look.Color) }},
+		{head: "EXPIRES", cell: left},
+		{head: "NOT AFTER", yield: 2, cell: when},
+		{head: "LIFE", yield: 1, cell: func(c report.Certificate) string { return life(c, look.Width > 0) }},
+		{head: "ROLE", cell: func(c report.Certificate) string { return Visible(string(c.Role)) }},
 	}
-	if len(r.Clusters) > 1 {
-		list = append(list, column{"CLUSTER", 0, func(c report.Certificate) string { return Visible(names[c.Cluster]) }})
+	if look.Width > 0 {
+		list[3].less = func(c report.Certificate) string { return life(c, false) }
+	} else if len(r.Clusters) > 1 { // where lines are picked out, each says whose it is
+		list = append(list, column{head: "CLUSTER", cell: func(c report.Certificate) string { return Visible(names[c.Cluster]) }})
 	}
 	list = append(list,
-		column{"LOCATION", 0, func(c report.Certificate) string { return location(c) }},
-		column{"SUBJECT", 3, func(c report.Certificate) string { return Visible(c.Subject) }})
+		column{head: "LOCATION", cell: location},
+		column{head: "SUBJECT", yield: 3, cell: func(c report.Certificate) string { return Visible(c.Subject) }})
 	if look.Wide {
 		list = append(list,
-			column{"ISSUER", 0, func(c report.Certificate) string { return Visible(c.Issuer) }},
-			column{"NOT BEFORE", 0, func(c report.Certificate) string { return date(c.NotBefore) }},
-			column{"RENEWAL", 0, func(c report.Certificate) string { return string(c.Renewal) }},
-			column{"SERIAL", 0, func(c report.Certificate) string { return c.Serial }},
-			column{"SHA256", 0, func(c report.Certificate) string { return c.SHA256 }})
+			column{head: "ISSUER", cell: func(c report.Certificate) string { return Visible(c.Issuer) }},
+			column{head: "NOT BEFORE", cell: func(c report.Certificate) string { return date(c.NotBefore) }},
+			column{head: "RENEWAL", cell: func(c report.Certificate) string { return Visible(string(c.Renewal)) }},
+			column{head: "SERIAL", cell: func(c report.Certificate) string { return Visible(c.Serial) }},
+			column{head: "SHA256", cell: func(c report.Certificate) string { return Visible(c.SHA256) }})
 	}
 	return list
 }
@@ -85,30 +95,65 @@ func clusterNames(r *report.Report) map[string]string {
 }
 
 func rows(w io.Writer, r *report.Report, look Look) error {
-	if len(r.Certificates) == 0 {
-		_, err := fmt.Fprintln(w, "no certificates")
-		return err
-	}
+	groups := grouped(r, look)
 	list := columns(r, look)
-	cells := make([][]string, len(r.Certificates))
-	for i, c := range r.Certificates {
-		for _, col := range list {
-			cells[i] = append(cells[i], col.cell(c))
+	var shown []report.Certificate
+	for _, g := range groups {
+		shown = append(shown, g.shown...)
+	}
+	lines := []string{}
+	if len(shown) > 0 {
+		var err error
+		if lines, err = certificates(list, shown, look); err != nil {
+			return err
+		}
+		fmt.Fprintln(w, lines[0])
+		lines = lines[1:]
+	}
+	for i, g := range groups {
+		if g.head != "" {
+			if i > 0 || len(shown) > 0 {
+				fmt.Fprintln(w)
+			}
+			fmt.Fprintln(w, g.head)
+		}
+		for _, line := range lines[:len(g.shown)] {
+			fmt.Fprintln(w, line)
+		}
+		lines = lines[len(g.shown):]
+		if g.rest != "" {
+			fmt.Fprintln(w, g.rest)
 		}
 	}
-	heads := []string{}
-	for _, col := range list {
-		heads = append(heads, col.head)
-	}
-	if look.Width > 0 && !look.Wide {
-		heads, cells = fit(list, heads, cells, look.Width)
-	}
-	return grid(w, heads, cells)
+	return nil
 }
 
-// grid sets a table without lines. tablewriter pads and measures; its own
-// limits of width do not hold, so cutting is done before (fit).
-func grid(w io.Writer, heads []string, cells [][]string) error {
+// certificates sets the table of what is shown: its head, and a line for each.
+func certificates(list []column, shown []report.Certificate, look Look) ([]string, error) {
+	cells := make([][]string, len(list))
+	for i, col := range list {
+		cells[i] = column1(col.cell, shown, look)
+	}
+	if look.Width > 0 && !look.Wide {
+		list, cells = fit(list, cells, shown, look)
+	}
+	heads := make([]string, len(list))
+	for i, col := range list {
+		heads[i] = col.head
+	}
+	rows := make([][]string, len(shown))
+	for i := range shown {
+		for c := range list {
+			rows[i] = append(rows[i], cells[c][i])
+		}
+	}
+	return grid(heads, rows)
+}
+
+// grid sets a table without rules: the first of its lines is the head.
+// tablewriter pads and measures; its own limits of width do not hold, so cutting
+// is done before (fit).
+func grid(heads []string, rows [][]string) ([]string, error) {
 	var padded bytes.Buffer
 	table := tablewriter.NewTable(&padded,
 		tablewriter.WithRenderer(renderer.NewBlueprint(tw.Rendition{
@@ -119,51 +164,66 @@ func grid(w io.Writer, heads []string, cells [][]string) error {
 		tablewriter.WithRowAutoWrap(tw.WrapNone), tablewriter.WithHeaderAutoWrap(tw.WrapNone),
 		tablewriter.WithPadding(tw.Padding{Right: "  ", Overwrite: true}))
 	table.Header(heads)
-	if err := table.Bulk(cells); err != nil {
-		return fmt.Errorf("setting the table: %w", err)
+	if err := table.Bulk(rows); err != nil {
+		return nil, fmt.Errorf("setting the table: %w", err)
 	}
 	if err := table.Render(); err != nil {
-		return fmt.Errorf("setting the table: %w", err)
+		return nil, fmt.Errorf("setting the table: %w", err)
 	}
+	var lines []string
 	for line := range strings.Lines(padded.String()) { // the last column needs no padding
-		fmt.Fprintln(w, strings.TrimRight(line, " \n"))
+		lines = append(lines, strings.TrimRight(line, " \n"))
 	}
-	return nil
+	if len(lines) != len(rows)+1 {
+		return nil, fmt.Errorf("setting the table: %d lines for %d rows", len(lines), len(rows))
+	}
+	return lines, nil
 }
 
-// fit makes the table no wider than width: it shortens subject and location,
-// and then drops whole columns, the least useful first.
-func fit(list []column, heads []string, cells [][]string, width int) ([]string, [][]string) {
+// column1 is one column's cells.
+func column1(cell func(report.Certificate) string, shown []report.Certificate, look Look) []string {
+	cells := make([]string, len(shown))
+	for i, c := range shown {
+		if cells[i] = cell(c); look.ASCII {
+			cells[i] = ascii(cells[i])
+		}
+	}
+	return cells
+}
+
+// fit makes the table no wider than the screen: it shortens subject and location,
+// then narrows or drops whole columns, the least useful first.
+func fit(list []column, cells [][]string, shown []report.Certificate, look Look) ([]column, [][]string) {
 	const gap, narrow = 2, 24
+	list, cells = slices.Clone(list), slices.Clone(cells)
 	for {
-		widths := make([]int, len(heads))
-		total := 0
-		for i, head := range heads {
-			widths[i] = runewidth.StringWidth(head)
-			for _, row := range cells {
-				widths[i] = max(widths[i], displayed(row[i]))
+		widths := make([]int, len(list))
+		total := -gap // none after the last
+		for i, col := range list {
+			widths[i] = runewidth.StringWidth(col.head)
+			for _, cell := range cells[i] {
+				widths[i] = max(widths[i], displayed(cell))
 			}
 			total += widths[i] + gap
 		}
-		over := total - width
+		over := total - look.Width
 		if over <= 0 {
-			return heads, cells
+			return list, cells
 		}
-		shortened := false
 		for _, name := range []string{"SUBJECT", "LOCATION"} {
-			i := slices.Index(heads, name)
+			i := slices.IndexFunc(list, func(c column) bool { return c.head == name })
 			if i < 0 || widths[i] <= narrow || over <= 0 {
 				continue
 			}
 			to := max(narrow, widths[i]-over)
 			over -= widths[i] - to
-			for _, row := range cells {
-				row[i] = middle(row[i], to)
+			cells[i] = slices.Clone(cells[i])
+			for r, cell := range cells[i] {
+				cells[i][r] = middle(cell, to)
 			}
-			shortened = true
 		}
-		if shortened && over <= 0 {
-			return heads, cells
+		if over <= 0 {
+			return list, cells
 		}
 		worst := -1
 		for i, col := range list {
@@ -171,12 +231,13 @@ func fit(list []column, heads []string, cells [][]string, width int) ([]string, 
 				worst = i
 			}
 		}
-		if worst < 0 {
-			return heads, cells // as narrow as it gets
-		}
-		list, heads = slices.Delete(slices.Clone(list), worst, worst+1), slices.Delete(slices.Clone(heads), worst, worst+1)
-		for i := range cells {
-			cells[i] = slices.Delete(slices.Clone(cells[i]), worst, worst+1)
+		switch {
+		case worst < 0:
+			return list, cells // as narrow as it gets
+		case list[worst].less != nil:
+			cells[worst], list[worst].less = column1(list[worst].less, shown, look), nil
+		default:
+			list, cells = slices.Delete(list, worst, worst+1), slices.Delete(cells, worst, worst+1)
 		}
 	}
 }

@@ -48,7 +48,11 @@ func checks(w io.Writer, v *report.Verification, look Look) error {
 		cells = append(cells, []string{paint(string(c.Result), colors[c.Result], look.Color), string(c.Check),
 			Visible(cmp.Or(c.Subject, c.User, "-")), Visible(c.Detail)})
 	}
-	return grid(w, []string{"RESULT", "CHECK", "WHAT", "SEEN"}, cells)
+	lines, err := grid([]string{"RESULT", "CHECK", "WHAT", "SEEN"}, cells)
+	for _, line := range lines {
+		fmt.Fprintln(w, line)
+	}
+	return err
 }
 
 func list(w io.Writer, head string, lines []string) {

@@ -24,34 +24,46 @@ func found(w io.Writer, r *report.Report, look Look) {
 			fmt.Fprintln(w, "\nAlso found")
 			first = false
 		}
-		fmt.Fprintf(w, "  %s  %s: %s\n", paint(string(f.Severity), string(f.Severity), look.Color), f.Rule, Visible(f.Message))
+		fmt.Fprintf(w, "  %s  %s: %s\n", paint(string(f.Severity), string(f.Severity), look.Color), Visible(f.Rule), Visible(f.Message))
 	}
 }
 
 // rotation says of each cluster whether its certificates renew themselves, and
-// what speaks against it or is not known.
+// what speaks against it or is not known. In a fleet those that do need no words.
 func rotation(w io.Writer, r *report.Report, look Look) {
+	fleet := len(r.Clusters) > 1
 	first := true
+	unasked := 0
 	for _, c := range r.Clusters {
-		if c.Rotation == nil {
+		if c.Rotation == nil || fleet && !look.Wide && c.Rotation.Verdict == report.RotationAutomatic {
+			continue
+		}
+		blank := c.ResourceID == "" && c.Rotation.Verdict == report.RotationUnknown && !look.Wide && !asked(c)
+		if blank && fleet {
+			unasked++
 			continue
 		}
 		if first {
 			fmt.Fprintln(w, "\nDo they renew themselves?")
 			first = false
 		}
-		colors := map[report.Verdict]string{report.RotationAutomatic: "ok", report.RotationBroken: "expired", report.RotationManual: "warning"}
-		fmt.Fprintf(w, "  %s: %s", Visible(c.Name), paint(string(c.Rotation.Verdict), colors[c.Rotation.Verdict], look.Color))
-		if c.ResourceID == "" && c.Rotation.Verdict == report.RotationUnknown && !look.Wide && !asked(c) {
+		fmt.Fprintf(w, "  %s: %s", Visible(c.Name), paint(Visible(string(c.Rotation.Verdict)), verdictColor(c.Rotation.Verdict), look.Color))
+		if blank {
 			fmt.Fprintln(w, " (name the cluster with -g and -n, to look at ARM and at its nodes)")
 			continue
 		}
 		fmt.Fprintln(w)
 		for _, e := range c.Rotation.Evidence {
 			if e.Result != report.ResultPass || look.Wide || c.Rotation.Verdict == report.RotationAutomatic {
-				fmt.Fprintf(w, "     %-7s  %s: %s\n", e.Result, e.Check, Visible(e.Detail))
+				fmt.Fprintf(w, "     %-7s  %s: %s\n", Visible(string(e.Result)), Visible(e.Check), Visible(e.Detail))
 			}
 		}
+	}
+	if unasked > 0 {
+		if first {
+			fmt.Fprintln(w, "\nDo they renew themselves?")
+		}
+		fmt.Fprintf(w, "  %d %s: unknown: neither ARM nor the API was there to ask\n", unasked, plural(unasked, "cluster"))
 	}
 }
 
@@ -102,7 +114,7 @@ func skipped(w io.Writer, r *report.Report) {
 			if sources[s.Why] == nil {
 				why = append(why, s.Why)
 			}
-			sources[s.Why] = append(sources[s.Why], string(s.Source))
+			sources[s.Why] = append(sources[s.Why], Visible(string(s.Source)))
 		}
 		for _, reason := range why {
 			fmt.Fprintf(w, "\nskipped: %s of %s: %s\n", listed(sources[reason]), Visible(c.Name), Visible(reason))
@@ -150,7 +162,7 @@ func unseen(w io.Writer, r *report.Report) {
 	names := clusterNames(r)
 	fmt.Fprintln(w, "\nNot examined")
 	for _, g := range r.Gaps {
-		at := string(g.Source)
+		at := Visible(string(g.Source))
 		if cluster := names[g.Cluster]; len(r.Clusters) > 1 && cluster != "" {
 			at += " of " + Visible(cluster)
 		}
@@ -163,7 +175,7 @@ func unseen(w io.Writer, r *report.Report) {
 		if g.Location != "" {
 			at += " " + Visible(g.Location)
 		}
-		fmt.Fprintf(w, "  %s: %s (%s)\n", at, Visible(g.Message), g.Reason)
+		fmt.Fprintf(w, "  %s: %s (%s)\n", at, Visible(g.Message), Visible(string(g.Reason)))
 		if g.Hint != "" {
 			fmt.Fprintf(w, "     hint: %s\n", Visible(g.Hint))
 		}
@@ -195,7 +207,7 @@ func result(r *report.Report, look Look) string {
 	if len(parts) == 0 {
 		parts = []string{"no certificates"}
 	}
-	line := fmt.Sprintf("\nresult: %s: %s", paint(string(r.Outcome), outcomeColor(r.Outcome), look.Color), strings.Join(parts, ", "))
+	line := fmt.Sprintf("\nresult: %s: %s", paint(Visible(string(r.Outcome)), outcomeColor(r.Outcome), look.Color), strings.Join(parts, ", "))
 	switch len(r.Gaps) {
 	case 0:
 	case 1:
