@@ -12,6 +12,7 @@ import (
 
 	"github.com/akscert/akscert/internal/collect"
 	"github.com/akscert/akscert/internal/target"
+	"github.com/akscert/akscert/internal/waiver"
 	"github.com/akscert/akscert/pkg/lifetime"
 	"github.com/akscert/akscert/pkg/report"
 )
@@ -25,6 +26,7 @@ type Input struct {
 	FailOn          report.Severity
 	AllowIncomplete bool
 	AsOf            time.Time
+	Waivers         *waiver.Set // nil for none
 	// Named are the sources that were asked for by name: one of them that
 	// cannot be used is a gap, where a default would just leave it out.
 	Named []report.Source
@@ -60,8 +62,10 @@ func New(in Input) *Auditor {
 	a.out = &report.Report{
 		SchemaVersion: report.SchemaVersion, Kind: report.Kind, AsOf: a.asOf, Policy: policy(in), Shard: in.Shard, Sampling: in.Sampling,
 		Clusters: []report.Cluster{}, Nodes: []report.Node{}, Certificates: []report.Certificate{},
-		Findings: []report.Finding{}, Remedies: []report.Remedy{}, Gaps: append([]report.Gap{}, in.Gaps...),
+		Findings: []report.Finding{}, Remedies: []report.Remedy{}, Gaps: append([]report.Gap{}, in.Gaps...), Waivers: in.Waivers.Report(a.asOf),
 	}
+	a.taken.Waivers = a.out.Waivers
+	a.waive() // what discovery could not see
 	return a
 }
 
@@ -82,6 +86,18 @@ func (a *Auditor) Add(v collect.Visit) {
 	if len(v.Batches) > 0 {
 		a.cluster(v.Batches)
 	}
+	a.waive()
+}
+
+// waive marks what a waiver covers of the target that was added last.
+func (a *Auditor) waive() {
+	r, from := a.out, a.from
+	p := report.Part{Rows: report.Rows{Certificates: r.Certificates[from.certificates:], Findings: r.Findings[from.findings:], Gaps: r.Gaps[from.gaps:]}}
+	if len(r.Clusters) > from.clusters {
+		p.Cluster = r.Clusters[from.clusters]
+	}
+	a.in.Waivers.Apply(&p, a.asOf)
+	r.Gaps = append(r.Gaps[:from.gaps], p.Gaps...)
 }
 
 // Take hands out what the report says of the target that was added last, which
@@ -110,7 +126,7 @@ func (a *Auditor) Close(interrupted int) *report.Report {
 	}
 	a.taken.Shard = r.Shard
 	c := a.taken.Close(r.Rest(), interrupted, a.in.AllowIncomplete)
-	r.Summary, r.Outcome, r.ExitCode, r.Complete = c.Summary, c.Outcome, c.ExitCode, c.Complete
+	r.Summary, r.Outcome, r.ExitCode, r.Complete, r.Waivers = c.Summary, c.Outcome, c.ExitCode, c.Complete, c.Waivers
 	return r
 }
 
