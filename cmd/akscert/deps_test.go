@@ -62,7 +62,7 @@ var allowed = map[string][]string{
 	"…/pkg/certs":    {},
 
 	// render
-	"…/internal/render": {"…/pkg/lifetime", "…/pkg/report", "github.com/mattn/go-runewidth", "github.com/olekukonko/tablewriter",
+	"…/internal/render": {"…/pkg/lifetime", "…/pkg/report", "github.com/mattn/go-runewidth", "go.yaml.in/yaml/v3", "github.com/olekukonko/tablewriter",
 		"github.com/olekukonko/tablewriter/renderer", "github.com/olekukonko/tablewriter/tw"},
 }
 

@@ -61,6 +61,6 @@ be looked at. It exits 1 when something got worse, and 0 otherwise.`,
 		},
 	}
 	c.Flags().SortFlags = false
-	j.outputFlags(c)
+	j.outputFlags(c, "table", "wide", "json", "ndjson")
 	return c
 }

@@ -33,6 +33,7 @@ func (j judge) examine(ctx context.Context, e examination) (*report.Report, erro
 	a := audit.New(e.input)
 	stream := j.output == "ndjson"
 	var failed error
+	var kept []report.Part
 	write := func(document any) {
 		if err := render.Line(j.s.out, document); err != nil && failed == nil {
 			failed = unwritten(err)
@@ -60,14 +61,39 @@ func (j judge) examine(ctx context.Context, e examination) (*report.Report, erro
 		}
 		a.Add(v)
 		if stream && len(v.Batches) > 0 && v.Batches[0].Target.Operand == "" {
-			write(a.Take())
+			part := a.Take()
+			write(part)
+			if len(j.files) > 0 || j.annotate != "" {
+				kept = append(kept, part)
+			}
 		}
 	})
+	code := 0
 	var by interrupted
 	if errors.As(context.Cause(ctx), &by) {
-		return a.Close(by.code()), failed
+		code = by.code()
 	}
-	return a.Close(0), failed
+	return whole(a.Close(code), kept), failed
+}
+
+// whole is a report with the parts of a stream that were kept, for what is
+// written besides the stream.
+func whole(r *report.Report, parts []report.Part) *report.Report {
+	have := map[string]bool{} // clusters may share a remedy
+	for _, remedy := range r.Remedies {
+		have[remedy.ID] = true
+	}
+	for _, p := range parts {
+		r.Clusters, r.Nodes, r.Certificates = append(r.Clusters, p.Cluster), append(r.Nodes, p.Nodes...), append(r.Certificates, p.Certificates...)
+		r.Findings, r.Gaps = append(r.Findings, p.Findings...), append(r.Gaps, p.Gaps...)
+		for _, remedy := range p.Remedies {
+			if !have[remedy.ID] {
+				have[remedy.ID], r.Remedies = true, append(r.Remedies, remedy)
+			}
+		}
+	}
+	r.Sort()
+	return r
 }
 
 func tool() report.Tool { return report.Tool{Name: "akscert", Version: version()} }

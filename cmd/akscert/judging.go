@@ -1,9 +1,9 @@
 package main
 
 import (
-	"bytes"
 	"context"
 	"fmt"
+	"io"
 	"os"
 	"strings"
 	"time"
@@ -57,7 +57,8 @@ func (l limits) bound(ctx context.Context) (context.Context, context.CancelFunc,
 type judging struct {
 	warnAt, criticalAt, failOn, now string
 	allowIncomplete                 bool
-	output, color                   string
+	output, color, annotations      string
+	offered, reports                []string
 	quiet, verbose                  bool
 }
 
@@ -68,31 +69,40 @@ func (j *judging) flags(c *cobra.Command) {
 	f.StringVar(&j.failOn, "fail-on", "warning", "exit 1 at this `SEVERITY` or worse: due, warning, critical, expired or none")
 	f.BoolVar(&j.allowIncomplete, "allow-incomplete", false, "exit 0, not 3, when nothing fails but part could not be examined")
 	f.StringVar(&j.now, "now", "", "judge as of this `INSTANT`, as 2027-01-31T00:00:00Z")
-	j.outputFlags(c)
+	j.outputFlags(c, formatNames()...)
 	f.BoolVarP(&j.verbose, "verbose", "v", false, "say on stderr what is looked at")
 	complete(c, "fail-on", "due", "warning", "critical", "expired", "none")
 }
 
-// outputFlags are those of every command that prints a report.
-func (j *judging) outputFlags(c *cobra.Command) {
+// outputFlags are those of every command that prints: a report in any format, or
+// something else in the formats that are offered.
+func (j *judging) outputFlags(c *cobra.Command, offered ...string) {
 	f := c.Flags()
 	if j.failOn == "" {
 		j.failOn = "warning"
 	}
-	f.StringVarP(&j.output, "output", "o", "table", "print a `FORMAT`: table, wide, json, or ndjson, which writes each cluster as it is done")
+	j.offered = offered
+	f.StringVarP(&j.output, "output", "o", "table", "print a `FORMAT`: "+strings.Join(offered, ", "))
+	if len(offered) == len(formats()) {
+		f.StringArrayVar(&j.reports, "report", nil, "also write the report to a file, as `FORMAT=PATH`; as often as you like")
+		f.StringVar(&j.annotations, "annotations", "", "tell a CI system the worst, on stderr: github, azure-devops or auto")
+		complete(c, "annotations", string(render.GitHub), string(render.AzureDevOps), "auto", "none")
+	}
 	f.StringVar(&j.color, "color", "auto", "colour: auto, always or never")
 	f.BoolVarP(&j.quiet, "quiet", "q", false, "no notes on stderr")
-	complete(c, "output", "table", "wide", "json", "ndjson")
+	completeFormats(c, offered)
 	complete(c, "color", "auto", "always", "never")
 }
 
 // judge is what those flags said, checked.
 type judge struct {
 	judging
-	s       streams
-	policy  lifetime.Policy
-	asOf    time.Time
-	started time.Time
+	s        streams
+	policy   lifetime.Policy
+	asOf     time.Time
+	started  time.Time
+	files    []reportFile
+	annotate render.CI // "" for nobody
 }
 
 func (j judging) read(s streams, now time.Time) (judge, error) {
@@ -103,7 +113,7 @@ func (j judging) read(s streams, now time.Time) (judge, error) {
 	if err := oneOf("--fail-on", j.failOn, "due", "warning", "critical", "expired", "none"); err != nil {
 		return judge{}, err
 	}
-	if err := oneOf("--output", j.output, "table", "wide", "json", "ndjson"); err != nil {
+	if err := oneOf("--output", j.output, j.offered...); err != nil {
 		return judge{}, err
 	}
 	if err := oneOf("--color", j.color, "auto", "always", "never"); err != nil {
@@ -115,7 +125,15 @@ func (j judging) read(s streams, now time.Time) (judge, error) {
 			return judge{}, hinted{fmt.Errorf("invalid --now %q", j.now), "give an instant as 2027-01-31T00:00:00Z"}
 		}
 	}
-	return judge{judging: j, s: s, policy: policy, asOf: asOf, started: now}, nil
+	annotate, err := annotator(j.annotations, os.Getenv)
+	if err != nil {
+		return judge{}, err
+	}
+	files, err := readReports(j.reports)
+	if err != nil {
+		return judge{}, err
+	}
+	return judge{judging: j, s: s, policy: policy, asOf: asOf, started: now, files: files, annotate: annotate}, nil
 }
 
 func oneOf(flag, value string, words ...string) error {
@@ -140,32 +158,14 @@ func (j judge) finish(r *report.Report) error {
 	if j.output != "ndjson" {
 		return j.draw(r)
 	}
-	if err := render.Line(j.s.out, r.Closing()); err != nil { // all but the end is written already
-		return unwritten(err)
-	}
-	return nil
+	// All but the end is written already.
+	return j.deliver(r, func(w io.Writer) error { return render.Line(w, r.Closing()) })
 }
 
 // draw prints r.
 func (j judge) draw(r *report.Report) error {
-	// In memory first: what cannot be rendered must leave stdout empty.
-	var b bytes.Buffer
-	var err error
-	switch j.output {
-	case "json":
-		err = render.JSON(&b, r)
-	case "ndjson":
-		err = render.Lines(&b, r)
-	default:
-		err = render.Table(&b, r, j.look())
-	}
-	if err != nil {
-		return fmt.Errorf("rendering the report: %w", err)
-	}
-	if _, err := j.s.out.Write(b.Bytes()); err != nil {
-		return unwritten(err)
-	}
-	return nil
+	f, _ := formatNamed(j.output) // read refuses any other
+	return j.deliver(r, func(w io.Writer) error { return f.draw(w, r, j.look()) })
 }
 
 // note says something on stderr, unless told to be quiet.

@@ -57,6 +57,6 @@ code is that of an audit of all of it.`,
 	}
 	c.Flags().SortFlags = false
 	c.Flags().BoolVar(&j.allowIncomplete, "allow-incomplete", false, "exit 0, not 3, when nothing fails but part could not be examined")
-	j.outputFlags(c)
+	j.outputFlags(c, formatNames()...)
 	return c
 }

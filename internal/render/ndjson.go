@@ -1,7 +1,6 @@
 package render
 
 import (
-	"encoding/json"
 	"io"
 
 	"github.com/akscert/akscert/pkg/report"
@@ -21,9 +20,5 @@ func Lines(w io.Writer, r *report.Report) error {
 }
 
 // Line writes one document of a stream, on one line: see report.Header,
-// report.Part and report.Closing. As in JSON, text from outside stays as it is.
-func Line(w io.Writer, document any) error {
-	e := json.NewEncoder(w)
-	e.SetEscapeHTML(false)
-	return e.Encode(document)
-}
+// report.Part and report.Closing. Text from outside is as in JSON.
+func Line(w io.Writer, document any) error { return encode(w, document, "") }

@@ -26,6 +26,9 @@ func TestVisible(t *testing.T) {
 		{"bad\xff\xfeutf8", `bad\xff\xfeutf8`},
 		{"a replacement \ufffd of their own", "a replacement \ufffd of their own"},
 		{"\U000e0041tag", `\U000e0041tag`},
+		{"a ##[error]b ##vso[task.x]c ###VSO[d", `a #\u0023[error]b #\u0023vso[task.x]c ##\u0023VSO[d`},
+		{"  ::error::a ::error::b", `  \u003a:error::a ::error::b`},
+		{"::1 and C# ## and #0", "::1 and C# ## and #0"},
 	}
 	for _, test := range tests {
 		if got := Visible(test.in); got != test.want {

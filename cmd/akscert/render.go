@@ -1,0 +1,83 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/akscert/akscert/internal/render"
+	"github.com/akscert/akscert/pkg/report"
+)
+
+func renderCommand(s streams, now time.Time, code *int) *cobra.Command {
+	var j judging
+	var plugin bool
+	var maxAge time.Duration
+	c := &cobra.Command{
+		Use:   "render REPORT",
+		Short: "draw a saved report in another format",
+		Long: `Render draws a report that akscert audit -o json or -o ndjson saved as any other
+format: see akscert help formats. It looks at nothing again, and exits 0 whatever
+the report says, unless --plugin is given.
+
+With --plugin it is a check for Nagios, Icinga and the like: it exits 0 for OK, 1
+for WARNING, 2 for CRITICAL and 3 for UNKNOWN, which is what a report says that is
+not complete, cannot be read, or is older than --max-age. An audit takes longer
+than such a check may: run it by itself, and check what it saved.`,
+		Example: `  akscert render report.json
+  akscert render report.json -o markdown >> "$GITHUB_STEP_SUMMARY"
+  akscert render report.json --report junit=certificates.xml --report html=certificates.html
+  akscert render /var/lib/akscert/report.json -o nagios --plugin --max-age 26h`,
+		Args: func(_ *cobra.Command, args []string) error {
+			if len(args) != 1 {
+				return hinted{errors.New("render draws one report"), "akscert render REPORT.json -o FORMAT, or - for stdin; akscert merge joins several"}
+			}
+			return nil
+		},
+		RunE: func(c *cobra.Command, args []string) error {
+			judge, err := j.read(s, now)
+			if err != nil {
+				return err
+			}
+			if maxAge < 0 {
+				return hinted{fmt.Errorf("invalid --max-age %s", maxAge), "give a time above zero, as 26h"}
+			}
+			r, err := saved(c.Context(), s, args[0])
+			if err == nil {
+				err = fresh(r, now, maxAge)
+			}
+			if err == nil {
+				err = judge.draw(r)
+				if plugin && err == nil {
+					*code, _ = render.PluginStatus(r)
+				}
+			}
+			if plugin && err != nil {
+				// What a check says on stderr is not shown.
+				*code = pluginUnknown
+				complain(s.err, err)
+				_, err = fmt.Fprintf(s.out, "AKSCERT UNKNOWN - %s\n", render.Visible(err.Error()))
+			}
+			return err
+		},
+	}
+	c.Flags().SortFlags = false
+	j.outputFlags(c, formatNames()...)
+	c.Flags().BoolVar(&plugin, "plugin", false, "exit as a monitoring plugin: 0 OK, 1 WARNING, 2 CRITICAL, 3 UNKNOWN")
+	c.Flags().DurationVar(&maxAge, "max-age", 0, "refuse a report of an audit that began longer ago than `TIME`, as 26h")
+	return c
+}
+
+// pluginUnknown is what a monitoring plugin exits with that cannot tell.
+const pluginUnknown = 3
+
+// fresh refuses a report that is too old.
+func fresh(r *report.Report, now time.Time, most time.Duration) error {
+	age := now.Sub(r.StartedAt).Truncate(time.Second)
+	if most == 0 || age <= most {
+		return nil
+	}
+	return hinted{fmt.Errorf("the report is %s old, and may be %s", age, most), "find out why there is no younger one, or allow more with --max-age"}
+}

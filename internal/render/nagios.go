@@ -1,0 +1,121 @@
+package render
+
+import (
+	"fmt"
+	"io"
+	"strings"
+
+	"github.com/akscert/akscert/pkg/report"
+)
+
+// PluginStatus is a report as a monitoring plugin says it: 0 OK, 1 WARNING, 2
+// CRITICAL, 3 UNKNOWN. It is drawn from what the report concluded: where its exit
+// code is 1, it is critical or a warning by the worst that failed it; where it is
+// not complete, unknown; and OK where it is 0.
+func PluginStatus(r *report.Report) (code int, word string) {
+	switch r.ExitCode {
+	case report.ExitOK:
+		return 0, "OK"
+	case report.ExitFindings:
+		for _, f := range r.Findings {
+			if fails(r, f) && f.Severity.Rank() >= report.SeverityCritical.Rank() {
+				return 2, "CRITICAL"
+			}
+		}
+		return 1, "WARNING"
+	}
+	return 3, "UNKNOWN"
+}
+
+// Nagios writes one line with performance data, as the Monitoring Plugins
+// development guidelines have it. The line says the status in a word; which exit
+// code goes with it is the caller's to decide.
+func Nagios(w io.Writer, r *report.Report) error {
+	_, word := PluginStatus(r)
+	s := r.Summary.States
+	said := []string{}
+	data := []string{}
+	for _, n := range []struct {
+		count int
+		word  string
+	}{{s.Expired, "expired"}, {s.NotYetValid, "not-yet-valid"}, {s.Critical, "critical"}, {s.Warning, "warning"}, {s.Due, "due"}, {s.OK, "ok"}} {
+		if n.count > 0 {
+			said = append(said, fmt.Sprintf("%d %s", n.count, n.word))
+		}
+		data = append(data, fmt.Sprintf("'%s'=%d;;;0", n.word, n.count))
+	}
+	if len(said) == 0 {
+		said = []string{"no certificates"}
+	}
+	line := "AKSCERT " + word + " - " + strings.Join(said, ", ")
+	places := 0
+	for _, g := range r.Gaps {
+		if g.Waiver == nil {
+			places += g.Count
+		}
+	}
+	switch places {
+	case 0:
+	case 1:
+		line += "; 1 place not examined"
+	default:
+		line += fmt.Sprintf("; %d places not examined", places)
+	}
+	if r.Summary.Waived > 0 {
+		line += fmt.Sprintf("; %d waived", r.Summary.Waived)
+	}
+	if r.Outcome == report.OutcomeInterrupted {
+		line += "; interrupted"
+	}
+	if f := worst(r); f != nil {
+		line += "; worst: " + onOneLine(f.Message)
+		if name := newLookup(r).name(f.Cluster); name != "" && len(r.Clusters) > 1 {
+			line += " (" + onOneLine(name) + ")"
+		}
+	}
+	data = append(data, fmt.Sprintf("gaps=%d;;;0", places), fmt.Sprintf("clusters=%d;;;0", r.Summary.Clusters), fmt.Sprintf("findings=%d;;;0", r.Summary.Findings), fmt.Sprintf("waived=%d;;;0", r.Summary.Waived))
+	if soonest := soonestExpiry(r); soonest != nil {
+		data = append(data, fmt.Sprintf("next_expiry=%ds", *soonest))
+	}
+	data = append(data, fmt.Sprintf("duration=%.3fs;;;0", r.DurationSeconds))
+	_, err := fmt.Fprintf(w, "%s | %s\n", line, strings.Join(data, " "))
+	return err
+}
+
+// worst is the first of the worst findings that fail the report; nil for none.
+func worst(r *report.Report) *report.Finding {
+	for _, f := range worstFirst(r.Findings) {
+		if fails(r, f) {
+			return &f
+		}
+	}
+	return nil
+}
+
+// soonestExpiry is the time left of the certificate that expires next, in
+// seconds, or that expired first. A copy that nothing uses does not count.
+func soonestExpiry(r *report.Report) *int64 {
+	var soonest *int64
+	for _, c := range r.Certificates {
+		if c.SecondsLeft != nil && c.Role != report.RoleAPIServerCopy && (soonest == nil || *c.SecondsLeft < *soonest) {
+			soonest = c.SecondsLeft
+		}
+	}
+	return soonest
+}
+
+// onOneLine is text from outside before the performance data, which | begins.
+// It has no HTML either: web interfaces show it as it is.
+func onOneLine(s string) string {
+	const most = 300 // of what is read, some keep 4 KiB or less
+	s = strings.NewReplacer("|", `\u007c`, "<", `\u003c`, ">", `\u003e`, "&", `\u0026`).Replace(Visible(s))
+	return clipped(s, most)
+}
+
+// clipped is at most so many characters of s.
+func clipped(s string, most int) string {
+	if n := []rune(s); len(n) > most {
+		return string(n[:most-1]) + "…"
+	}
+	return s
+}
