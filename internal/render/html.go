@@ -11,6 +11,7 @@ import (
 	"math"
 	"strings"
 	"time"
+	"unicode"
 
 	"github.com/akscert/akscert/pkg/lifetime"
 	"github.com/akscert/akscert/pkg/report"
@@ -63,14 +64,14 @@ func htmlHead(w io.Writer, r *report.Report, style []byte) {
 
 // A text longer than htmlLong is folded, and its first htmlCut characters stand for
 // it.
-const htmlLong, htmlCut = 240, 100
+const htmlLong, htmlCut = 600, 200
 
 // htmlWords are what the template may say.
 func htmlWords(r *report.Report) template.FuncMap {
 	return template.FuncMap{
-		"visible": Visible,
+		"visible": htmlVisible,
 		"long":    func(s string) bool { return len(s) > htmlLong && len([]rune(s)) > htmlLong },
-		"cut":     func(s string) string { return Visible(string([]rune(s)[:htmlCut])) + "…" },
+		"cut":     func(s string) string { return htmlVisible(string([]rune(s)[:htmlCut])) + "…" },
 		"class":   htmlClass,
 		"solid": func(word any) bool {
 			c := htmlClass(word)
@@ -90,9 +91,31 @@ func htmlWords(r *report.Report) template.FuncMap {
 			return at
 		},
 		"count": htmlCounted,
+		// A node's copy of the API server's certificate gates nothing, and is not painted.
+		"copied": func(c *report.Certificate) bool { return c.Role == report.RoleAPIServerCopy },
 		// Of all that a report links to, only the manual is a link here.
 		"linkable": func(s string) bool { return strings.HasPrefix(s, "https://learn.microsoft.com/") && s == Visible(s) },
 	}
+}
+
+// htmlVisible is Visible where, besides, no more than a few marks are set on one
+// letter: a stack of them covers the lines above, and cannot be broken into
+// lines.
+func htmlVisible(s string) string {
+	const most = 4
+	s = Visible(s)
+	var b strings.Builder
+	run := 0
+	for _, r := range s {
+		if !unicode.Is(unicode.M, r) {
+			run = 0
+		} else if run++; run > most {
+			fmt.Fprintf(&b, `\u%04x`, r)
+			continue
+		}
+		b.WriteRune(r)
+	}
+	return b.String()
 }
 
 func htmlCounted(n int, of string) string {
@@ -139,6 +162,9 @@ type htmlLife struct {
 
 func newHTMLLife(c *report.Certificate) htmlLife {
 	b := htmlLife{Class: htmlClass(c.State)}
+	if c.Role == report.RoleAPIServerCopy {
+		b.Class = "info"
+	}
 	switch {
 	case c.LifetimeUsed != nil:
 	case c.NotAfter == nil:
@@ -199,7 +225,15 @@ func htmlTicks(asOf time.Time) []htmlTick {
 			return list
 		}
 		if ahead > 0 {
-			list = append(list, htmlTick{htmlPercent(htmlPast + (htmlLater-htmlPast)*float64(ahead)/htmlSpan), t.Format("Jan 2006")})
+			x := htmlPast + (htmlLater-htmlPast)*float64(ahead)/htmlSpan
+			one := htmlTick{X: htmlPercent(x)}
+			if x > htmlPast+9 { // clear of today's line
+				one.Label = t.Format("2006")
+				if t.Month() == time.July {
+					one.Label = "Jul"
+				}
+			}
+			list = append(list, one)
 		}
 	}
 }

@@ -231,8 +231,11 @@ func (g *htmlGroup) close(asOf time.Time) {
 		g.judge(string(c.State), htmlStateRank(c.State))
 	}
 	g.Size, g.Next, g.Lane = len(g.certificates), htmlNext(asOf, counted), newHTMLLane(asOf, counted)
-	if g.Size == 0 && g.Gaps > 0 {
+	switch {
+	case g.Gaps > 0 && g.Size == 0:
 		g.judge(htmlNotExamined, 2)
+	case g.Gaps > 0:
+		g.judge(string(report.OutcomeIncomplete), 2)
 	}
 	if g.Worst == "" {
 		g.Worst = "ok"
@@ -340,13 +343,13 @@ func (b *htmlBuilder) certificates() {
 	}
 	for _, g := range b.Groups {
 		n := len(g.Folded.Rows)
-		g.Shown.Caption = fmt.Sprintf("%s of %s, worst first", htmlCounted(g.Size, "certificate"), Visible(g.Name))
+		g.Shown.Caption = fmt.Sprintf("%s of %s, worst first", htmlCounted(g.Size, "certificate"), htmlVisible(g.Name))
 		if n == 0 {
 			continue
 		}
-		g.Folded.Caption = fmt.Sprintf("%s of %s in state ok, the soonest first", htmlCounted(n, "certificate"), Visible(g.Name))
+		g.Folded.Caption = fmt.Sprintf("%s of %s in state ok, the soonest first", htmlCounted(n, "certificate"), htmlVisible(g.Name))
 		if shown := len(g.Shown.Rows); shown > 0 {
-			g.Shown.Caption = fmt.Sprintf("%s of %s that %s not ok, worst first", htmlCounted(shown, "certificate"), Visible(g.Name), htmlAre(shown))
+			g.Shown.Caption = fmt.Sprintf("%s of %s that %s not ok, worst first", htmlCounted(shown, "certificate"), htmlVisible(g.Name), htmlAre(shown))
 		}
 		g.Folded.Summary = fmt.Sprintf("%s %s ok", htmlCounted(n, "certificate"), htmlAre(n))
 		if c := g.Folded.Rows[0].C; c.SecondsLeft != nil {
@@ -418,7 +421,7 @@ func htmlSentence(r *report.Report) string {
 	if n := len(r.Gaps); n > 0 {
 		s += " See " + htmlCounted(n, "gap") + " under Not examined."
 	}
-	return Visible(s)
+	return htmlVisible(s)
 }
 
 // htmlNotes are what a reader must know before anything else.
@@ -426,13 +429,13 @@ func htmlNotes(p *htmlPage) []string {
 	r := p.R
 	var list []string
 	if len(p.Groups) == 1 && p.Groups[0].Cluster != nil {
-		list = append(list, fmt.Sprintf("Does %s renew its certificates itself? %s", Visible(p.Groups[0].Name), Visible(p.Groups[0].Verdict)+"."))
+		list = append(list, fmt.Sprintf("Does %s renew its certificates itself? %s", htmlVisible(p.Groups[0].Name), htmlVisible(p.Groups[0].Verdict)+"."))
 	}
 	if r.Shard != nil {
 		list = append(list, fmt.Sprintf("This is part %d of %d of an audit of %s.", r.Shard.Index+1, r.Shard.Count, htmlCounted(r.Shard.Fleet, "cluster")))
 	}
 	if r.Sampling != "" {
-		list = append(list, "Not every node was asked: "+Visible(r.Sampling)+".")
+		list = append(list, "Not every node was asked: "+htmlVisible(r.Sampling)+".")
 	}
 	return list
 }
@@ -444,6 +447,6 @@ func htmlPolicy(p report.Policy) string {
 		}
 		return at
 	}
-	return Visible(fmt.Sprintf("Policy: warning at %s, critical at %s; where only the end is known, %s and %s before it. Fails on: %s.",
+	return htmlVisible(fmt.Sprintf("Policy: warning at %s, critical at %s; where only the end is known, %s and %s before it. Fails on: %s.",
 		point(p.WarnAt, p.WarnLead), point(p.CriticalAt, p.CriticalLead), p.UnknownLifetime.WarnAt, p.UnknownLifetime.CriticalAt, p.FailOn))
 }
