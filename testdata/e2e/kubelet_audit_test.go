@@ -87,6 +87,27 @@ func (r *nodeRig) broken(t *testing.T, checks ...string) {
 	wantRotation(t, r.audited(t, 1), report.RotationBroken, report.ResultFail, checks...)
 }
 
+// withoutCertificate: a kubelet whose client certificate has expired, which has
+// no row any more. It still answers for some minutes, until it would have to ask
+// the API server anew who may read its metrics.
+func (r *nodeRig) withoutCertificate(t *testing.T) {
+	t.Helper()
+	rep, _ := r.audit(t, 1, r.kubeconfig(r.server))
+	wantRotation(t, rep, report.RotationBroken, report.ResultFail, "kubelet-renewal-errors", "no-certificate-overdue")
+	f := finding(t, rep, "kubelet-without-certificate")
+	if f.Severity != report.SeverityExpired || f.Node != cluster.NodeName || f.RemedyID == "" {
+		t.Errorf("finding %+v, want severity expired on %q, and a remedy", f, cluster.NodeName)
+	}
+	if len(rep.Nodes) != 1 || rep.Nodes[0].Kubelet == nil || !rep.Nodes[0].Kubelet.NoClientCertificate {
+		t.Errorf("nodes %+v, want one whose kubelet has no client certificate", rep.Nodes)
+	}
+	for _, c := range rep.Certificates {
+		if c.Role == report.RoleKubeletClient {
+			t.Errorf("row %+v of a certificate that the kubelet says nothing of", c)
+		}
+	}
+}
+
 // oldCA: a kubeconfig of before a rotation of the CA, whose client certificate
 // the old CA signed.
 func (r *nodeRig) oldCA(t *testing.T) {

@@ -171,4 +171,5 @@ func (r *nodeRig) expired(t *testing.T) {
 	if left := metric(t, r.metrics(t), clientTTL); !math.IsInf(left, 1) {
 		t.Errorf("%v seconds are left of a certificate that ended %v, want +Inf", left, notAfter)
 	}
+	r.withoutCertificate(t)
 }
