@@ -32,21 +32,28 @@ func (r *rig) run(t *testing.T, k cluster.Kubeconfig, args ...string) result {
 	if err := k.Write(path); err != nil {
 		t.Fatal(err)
 	}
-	args = append([]string{"audit", "--kubeconfig", path, "--sources", r.sources}, args...)
-	cmd := exec.CommandContext(r.ctx, r.akscert, args...)
-	cmd.Env = slices.DeleteFunc(os.Environ(), shapesOutput)
-	var stdout, stderr bytes.Buffer
-	cmd.Stdout, cmd.Stderr = &stdout, &stderr
-	if err := cmd.Run(); err != nil && !errors.As(err, new(*exec.ExitError)) {
-		t.Fatalf("running akscert: %v", err)
-	}
-	res := result{cmd.ProcessState.ExitCode(), stdout.String(), stderr.String(), path}
+	res := r.start(t, nil, append([]string{"audit", "--kubeconfig", path, "--sources", r.sources}, args...)...)
+	res.kubeconfig = path
 	for _, secret := range secrets(k) {
 		if strings.Contains(res.stdout, secret) || strings.Contains(res.stderr, secret) {
 			t.Fatal("akscert printed the kubeconfig's token or key (not shown here)")
 		}
 	}
 	return res
+}
+
+// start runs akscert with env on top of this process's environment, as far as
+// that does not shape the output.
+func (r *rig) start(t *testing.T, env []string, args ...string) result {
+	t.Helper()
+	cmd := exec.CommandContext(r.ctx, r.akscert, args...)
+	cmd.Env = append(slices.DeleteFunc(os.Environ(), shapesOutput), env...)
+	var stdout, stderr bytes.Buffer
+	cmd.Stdout, cmd.Stderr = &stdout, &stderr
+	if err := cmd.Run(); err != nil && !errors.As(err, new(*exec.ExitError)) {
+		t.Fatalf("running akscert: %v", err)
+	}
+	return result{code: cmd.ProcessState.ExitCode(), stdout: stdout.String(), stderr: stderr.String()}
 }
 
 // shapesOutput tells the variables that would change what is printed or how
@@ -89,9 +96,12 @@ func (r *rig) audit(t *testing.T, wantCode int, k cluster.Kubeconfig, args ...st
 	return rep, res
 }
 
-func decode(t *testing.T, stdout string) report.Report {
+func decode(t *testing.T, stdout string) report.Report { return decodeAs[report.Report](t, stdout) }
+
+// decodeAs reads a document of pkg/report.
+func decodeAs[T any](t *testing.T, stdout string) T {
 	t.Helper()
-	var rep report.Report
+	var rep T
 	dec := json.NewDecoder(strings.NewReader(stdout))
 	dec.DisallowUnknownFields() // what is printed is what pkg/report documents
 	if err := dec.Decode(&rep); err != nil {
