@@ -43,7 +43,7 @@ func ownAddress(t *testing.T) net.IP {
 			return network.IP
 		}
 	}
-	t.Skip("the test with many nodes is skipped: this machine has no address but loopback")
+	t.Skip("the tests with kubelets of their own are skipped: this machine has no address but loopback")
 	return nil
 }
 

@@ -50,6 +50,7 @@ func TestKubelet(t *testing.T) {
 		{"kubeconfig of an old CA", r.oldCA},
 		{"user without nodes/proxy", r.forbidden},
 		{"no such node", r.unknownNode},
+		{"in its own cluster", r.inCluster},
 		{"nobody approves", r.unapproved},
 		{"somebody denies", r.denied},
 		{"expired", r.expired},

@@ -1,7 +1,6 @@
 package e2e
 
 import (
-	"fmt"
 	"slices"
 	"testing"
 	"time"
@@ -22,7 +21,7 @@ func TestManyNodes(t *testing.T) {
 	now := time.Now()
 	f := r.startFleet(t, many, func(i int) kubelet {
 		// An hour apart, so that none can be taken for another.
-		k := kubelet{name: fmt.Sprintf("aks-nodepool1-12345678-vmss%06d", i), notAfter: now.Add(100*cluster.Day + time.Duration(i)*time.Hour)}
+		k := kubelet{name: nodeName(i), notAfter: now.Add(100*cluster.Day + time.Duration(i)*time.Hour)}
 		if i == ill {
 			k.notAfter, k.renewErrors = now.Add(cluster.Day), 3
 		}

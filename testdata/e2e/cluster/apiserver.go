@@ -130,17 +130,26 @@ type Login struct {
 	Token  string
 }
 
-// Do sends one request and returns the answer's status and body. The server is
-// verified, but as of the start of its certificate's life: whether that has
-// ended is for akscert to say.
+// Do sends one request and returns the answer's status and body.
 func (s *APIServer) Do(ctx context.Context, login Login, method, path string, body []byte) (int, []byte, error) {
+	resp, answer, err := s.send(ctx, login, method, path, "application/json", body)
+	if err != nil {
+		return 0, nil, err
+	}
+	return resp.StatusCode, answer, nil
+}
+
+// send sends one request, and reads the answer's body. The server is verified,
+// but as of the start of its certificate's life: whether that has ended is for
+// akscert to say.
+func (s *APIServer) send(ctx context.Context, login Login, method, path, contentType string, body []byte) (*http.Response, []byte, error) {
 	ctx, cancel := context.WithTimeout(ctx, 10*time.Second)
 	defer cancel()
 	req, err := http.NewRequestWithContext(ctx, method, s.URL()+path, bytes.NewReader(body))
 	if err != nil {
-		return 0, nil, err
+		return nil, nil, err
 	}
-	req.Header.Set("Content-Type", "application/json")
+	req.Header.Set("Content-Type", contentType)
 	if login.Token != "" {
 		req.Header.Set("Authorization", "Bearer "+login.Token)
 	}
@@ -156,11 +165,11 @@ func (s *APIServer) Do(ctx context.Context, login Login, method, path string, bo
 	defer transport.CloseIdleConnections()
 	resp, err := transport.RoundTrip(req)
 	if err != nil {
-		return 0, nil, err
+		return nil, nil, err
 	}
 	defer resp.Body.Close()
 	answer, err := io.ReadAll(resp.Body)
-	return resp.StatusCode, answer, err
+	return resp, answer, err
 }
 
 // freeAddr is ip with a port nobody listens on at the moment.

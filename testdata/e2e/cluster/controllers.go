@@ -26,6 +26,24 @@ type Signing struct {
 // StartControllers starts a kube-controller-manager that signs with the cluster
 // CA, in place of the one that ran. It works as soon as the API server lets it.
 func (c *Cluster) StartControllers(ctx context.Context, server *APIServer, signing Signing) error {
+	controllers := []string{signer, approver}
+	if signing.Unapproved {
+		controllers = []string{signer}
+	}
+	return c.startControllers(ctx, server, controllers,
+		"--cluster-signing-cert-file="+c.files.ca,
+		"--cluster-signing-key-file="+c.files.caKey,
+		"--cluster-signing-duration="+signing.Lifetime.String(),
+	)
+}
+
+// StartJobController starts a kube-controller-manager that makes the pods of
+// Jobs and nothing else, in place of the one that ran.
+func (c *Cluster) StartJobController(ctx context.Context, server *APIServer) error {
+	return c.startControllers(ctx, server, []string{"job-controller"})
+}
+
+func (c *Cluster) startControllers(ctx context.Context, server *APIServer, controllers []string, flags ...string) error {
 	c.controllers.kill()
 	binary, err := build.Binary(ctx, c.root, build.ControllerManager, c.log)
 	if err != nil {
@@ -35,21 +53,14 @@ func (c *Cluster) StartControllers(ctx context.Context, server *APIServer, signi
 	if err != nil {
 		return fmt.Errorf("starting kube-controller-manager: %w", err)
 	}
-	controllers := []string{signer, approver}
-	if signing.Unapproved {
-		controllers = []string{signer}
-	}
 	c.controllerManagers++
-	p, err := start(c.Dir, fmt.Sprintf("kube-controller-manager-%d", c.controllerManagers), binary,
-		"--kubeconfig="+kubeconfig,
-		"--controllers="+strings.Join(controllers, ","),
+	p, err := start(c.Dir, fmt.Sprintf("kube-controller-manager-%d", c.controllerManagers), binary, append([]string{
+		"--kubeconfig=" + kubeconfig,
+		"--controllers=" + strings.Join(controllers, ","),
 		"--use-service-account-credentials", // with the rights that each controller has by itself
-		"--cluster-signing-cert-file="+c.files.ca,
-		"--cluster-signing-key-file="+c.files.caKey,
-		"--cluster-signing-duration="+signing.Lifetime.String(),
-		"--leader-elect=false", // it is alone, and its predecessor was killed
+		"--leader-elect=false",              // it is alone, and its predecessor was killed
 		"--secure-port=0",
-	)
+	}, flags...)...)
 	if err != nil {
 		return err
 	}

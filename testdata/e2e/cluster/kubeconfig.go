@@ -23,6 +23,9 @@ type Kubeconfig struct {
 	Token         string
 	TLSServerName string
 	Insecure      bool // insecure-skip-tls-verify
+	// Contexts are the names of all contexts, when they are not ContextName
+	// alone. The first is the current one.
+	Contexts []string
 }
 
 // Write saves it the way az aks get-credentials does: all data inline.
@@ -46,9 +49,16 @@ func (k Kubeconfig) Write(path string) error {
 	data("client-certificate-data", k.Cert)
 	data("client-key-data", k.Key)
 	field("token", k.Token)
-	b.WriteString("contexts:\n- name: " + ContextName + "\n  context:\n")
-	field("cluster", ContextName)
-	field("user", UserName)
-	b.WriteString("current-context: " + ContextName + "\n")
+	contexts := k.Contexts
+	if len(contexts) == 0 {
+		contexts = []string{ContextName}
+	}
+	b.WriteString("contexts:\n")
+	for _, name := range contexts {
+		b.WriteString("- name: " + name + "\n  context:\n")
+		field("cluster", ContextName)
+		field("user", UserName)
+	}
+	b.WriteString("current-context: " + contexts[0] + "\n")
 	return os.WriteFile(path, []byte(b.String()), 0o600)
 }

@@ -15,8 +15,14 @@ func (s *APIServer) MintToken(ctx context.Context, admin Pair) (string, error) {
 	if err := s.create(ctx, admin, accounts, account); err != nil {
 		return "", fmt.Errorf("making the default service account: %w", err)
 	}
+	return s.TokenFor(ctx, admin, "default", "default")
+}
+
+// TokenFor has the server mint a token for a service account that is there.
+func (s *APIServer) TokenFor(ctx context.Context, admin Pair, namespace, name string) (string, error) {
+	path := "/api/v1/namespaces/" + namespace + "/serviceaccounts/" + name + "/token"
 	request := []byte(`{"apiVersion":"authentication.k8s.io/v1","kind":"TokenRequest","spec":{"expirationSeconds":3600}}`)
-	status, body, err := s.Do(ctx, Login{Client: &admin}, http.MethodPost, accounts+"/default/token", request)
+	status, body, err := s.Do(ctx, Login{Client: &admin}, http.MethodPost, path, request)
 	if err != nil {
 		return "", fmt.Errorf("requesting a token: %w", err)
 	}
