@@ -37,10 +37,10 @@ func (a *Auditor) agreement() {
 		}
 	}
 	if len(strangers) > 0 {
-		a.add(nodesDisagree(), report.Finding{Message: "these nodes do not trust the CA that signed the API server's certificate: " + few(strangers)}, report.Certificate{})
+		a.add(a.nodesDisagree(), report.Finding{Message: "these nodes do not trust the CA that signed the API server's certificate: " + few(strangers)}, report.Certificate{})
 	}
 	if len(refused) > 0 {
-		a.add(nodesDisagree(), report.Finding{Message: "these nodes trust a CA that the API server does not accept client certificates of: " + few(refused)}, report.Certificate{})
+		a.add(a.nodesDisagree(), report.Finding{Message: "these nodes trust a CA that the API server does not accept client certificates of: " + few(refused)}, report.Certificate{})
 	}
 	if len(k.clientCAs) > 0 {
 		a.kubeletIssuers()
@@ -52,9 +52,21 @@ func (a *Auditor) agreement() {
 
 // nodesDisagree is ca-mismatch with the remedy for nodes: fetching a kubeconfig
 // again does not help them.
-func nodesDisagree() Rule {
+func (a *Auditor) nodesDisagree() Rule {
+	r := a.disagree()
+	if r.remedy == refetchKubeconfig {
+		r.remedy = rotateByHand
+	}
+	return r
+}
+
+// disagree is ca-mismatch. While a rotation is under way that is how things are:
+// what to do is to wait for its end, and not to begin another.
+func (a *Auditor) disagree() Rule {
 	r := rule(ruleCAMismatch)
-	r.remedy = rotateByHand
+	if a.target.ARM != nil && rotating(*a.target.ARM) {
+		r.Severity, r.remedy = report.SeverityInfo, waitForRotation
+	}
 	return r
 }
 
@@ -69,7 +81,7 @@ func (a *Auditor) kubeletIssuers() {
 		}
 	}
 	if len(foreign) > 0 {
-		a.add(nodesDisagree(), report.Finding{Message: "the API server accepts no client certificates of the CA that issued these kubelets': " + few(foreign)}, report.Certificate{})
+		a.add(a.nodesDisagree(), report.Finding{Message: "the API server accepts no client certificates of the CA that issued these kubelets': " + few(foreign)}, report.Certificate{})
 	}
 }
 
@@ -91,12 +103,14 @@ func (a *Auditor) stale(c collect.Certificate, foreign bool) {
 	says := ""
 	switch {
 	case len(k.clientCAs) > 0:
-		if by(c.Certificate, k.clientCAs) == no {
+		// Where it is all that the user has, it opened the door to that list.
+		alone := a.target.User != nil && a.target.User.Token.IsZero() && a.target.User.TokenFile == ""
+		if !alone && k.signedBy(c, k.clientCAs) == no {
 			says = "is not of any CA whose client certificates the API server accepts"
 		}
-	case foreign && by(c.Certificate, k.kubeconfigCAs) == yes:
+	case foreign && k.signedBy(c, k.kubeconfigCAs) == yes:
 		says = "is of the same CA as the kubeconfig trusts, which is not the API server's any more"
-	case k.refused && by(c.Certificate, k.kubeconfigCAs) == no:
+	case k.refused && k.signedBy(c, k.kubeconfigCAs) == no:
 		says = "is not of the CA that the kubeconfig trusts, and the API server refused it"
 	}
 	if says == "" {
@@ -126,12 +140,13 @@ const (
 	no
 )
 
-// by says whether one of cas signed c.
-func by(c certs.Certificate, cas []certs.Certificate) answer {
+// signedBy says whether c, with what the kubeconfig presents beside it, leads to
+// one of cas.
+func (k known) signedBy(c collect.Certificate, cas []certs.Certificate) answer {
 	if len(cas) == 0 {
 		return unknown
 	}
-	ok, uncheckable := certs.ChainsTo([]certs.Certificate{c}, cas)
+	ok, uncheckable := certs.ChainsTo(append([]certs.Certificate{c.Certificate}, k.chain...), cas)
 	switch {
 	case ok:
 		return yes

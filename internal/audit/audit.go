@@ -132,18 +132,23 @@ func (a *Auditor) Close(interrupted int) *report.Report {
 
 // Auditor is an audit under way.
 type Auditor struct {
-	in       Input
-	asOf     time.Time
-	out      *report.Report
-	target   target.Target // the one being judged
-	from     mark          // where its part of out begins
-	known    known
-	sources  []report.SourceStatus
-	leaf     report.Certificate // the target's serving certificate
+	in   Input
+	asOf time.Time
+	out  *report.Report
+	from mark // where the part of out begins that is about the target added last
+	one
 	taken    *report.Tally
 	streams  bool            // something was taken
 	remedies map[string]bool // ids already in out
 	rows     map[string]int  // ids of certificates, and where they are in out
+}
+
+// one is what belongs to the target that is being judged.
+type one struct {
+	target target.Target
+	known  known
+	leaf   report.Certificate // its serving certificate
+	apart  []string           // its nodes whose kubelet and file disagree
 }
 
 // mark is where a target's part of the report begins.
@@ -166,7 +171,7 @@ func (a *Auditor) part() report.Part {
 // cluster judges what every source brought from one target.
 func (a *Auditor) cluster(batches []collect.Batch) {
 	t := batches[0].Target
-	a.target, a.leaf = t, report.Certificate{}
+	a.one = one{target: t, known: gather(batches, a.asOf)}
 	c := report.Cluster{ID: t.ID, Name: t.Name, Context: t.Context, Sources: []report.SourceStatus{}, Credentials: []report.Credential{}}
 	if t.Cluster != nil {
 		c.Server = address(t.Cluster.Server)
@@ -174,7 +179,6 @@ func (a *Auditor) cluster(batches []collect.Batch) {
 	if t.ARM != nil {
 		fromARM(&c, *t.ARM)
 	}
-	a.known = gather(batches, a.asOf)
 	c.KubernetesVersion = cmp.Or(c.KubernetesVersion, a.known.api.Version)
 	batches = a.coverLockedDown(batches)
 	for _, b := range batches {
@@ -204,9 +208,10 @@ func (a *Auditor) cluster(batches []collect.Batch) {
 	}
 	if t.Operand == "" { // inspect has no cluster
 		a.without()
+		a.disagreement()
 		a.agreement()
 		a.missedRotation()
-		a.sources = c.Sources
+		a.unanswered()
 		c.Rotation = a.rotation()
 		a.rotationFindings()
 		a.out.Clusters = append(a.out.Clusters, c)
@@ -308,13 +313,16 @@ func (a *Auditor) credential(c report.Credential) {
 // gap adds g unless it is already there: two sources may have needed the same
 // missing file. The same gap on many nodes is one, with their names.
 func (a *Auditor) gap(source report.Source, g collect.Gap) {
+	if n := a.known.of(g.Node); n.Name != "" {
+		g.Node = n.Name
+	}
 	for i, have := range a.out.Gaps[a.from.gaps:] {
 		of := have.Node != "" || len(have.Nodes) > 0 // of one node or more
 		if g.Node != "" && of && have.Source == source && have.Location == g.Location && have.Reason == g.Reason && have.Message == g.Message && have.Hint == g.Hint {
 			a.join(&a.out.Gaps[a.from.gaps+i], g.Node)
 			return
 		}
-		if have.Source == source || have.Location != g.Location || have.Node != g.Node {
+		if have.Source == source || have.Location != g.Location || have.Node != g.Node || len(have.Nodes) > 0 {
 			continue
 		}
 		if (g.Location != "" || g.Reason == report.ReasonNotRunning) && have.Message == g.Message {

@@ -11,7 +11,7 @@ import (
 
 // certificate makes the row and the findings of one certificate.
 func (a *Auditor) certificate(source report.Source, c collect.Certificate) {
-	c, apart := a.joined(c)
+	c = a.joined(c)
 	if n := a.known.of(c.Node); n.Name != "" {
 		c.Node = n.Name // one name for one node, whoever spelt it
 	}
@@ -44,9 +44,6 @@ func (a *Auditor) certificate(source report.Source, c collect.Certificate) {
 			f.By = row.NotAfter
 		}
 		a.add(rule(name), f, row)
-	}
-	if apart != nil {
-		a.add(rule(ruleDisagrees), report.Finding{Message: fmt.Sprintf("%s expires %s, but the file on the node says %s", what, day(*c.NotAfter), day(*apart))}, row)
 	}
 	if j.Inverted {
 		a.add(rule(ruleInverted), report.Finding{Message: fmt.Sprintf("%s: notAfter %s lies before notBefore %s", what, day(*c.NotAfter), day(*c.NotBefore))}, row)
@@ -142,7 +139,7 @@ func stateRule(row report.Certificate, j lifetime.Judgement) (name, says string)
 		if j.Skewed {
 			return ruleClockSkew, "is not valid before " + day(*row.NotBefore) + ": clock skew"
 		}
-		if row.Renewal == report.RenewalAutomatic {
+		if row.Renewal == report.RenewalAutomatic && (row.LifetimeUsed != nil || *row.SecondsLeft < int64(lifetime.UnknownWarn/time.Second)) {
 			return ruleOverdue, until + ": it renews itself, and should have by now"
 		}
 		if row.Role == report.RoleClusterCA || row.IsCA != nil && *row.IsCA {

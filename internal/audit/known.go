@@ -23,9 +23,16 @@ type known struct {
 	kubeconfigCAs []certs.Certificate
 	clientCAs     []certs.Certificate
 	clients       []collect.Certificate // the kubeconfig user's
+	chain         []certs.Certificate   // what the user presents with it
 	handshake     *collect.Handshake
 	expired       bool // a certificate that the cluster itself lives on has
 	refused       bool // the API server did not accept the kubeconfig's credentials
+
+	whole      map[report.Source]bool // these sources listed every node
+	missed     map[string]bool        // nodes that a source could not look at
+	clock      time.Duration          // by how much this machine's is off, as the kubelets show
+	asleep     bool                   // there are stopped pools, whose nodes nobody lists
+	askedNodes bool                   // the kubelet source was asked, and had something to say
 }
 
 // key is a node's name for comparing: Kubernetes has it in lower case, a Windows
@@ -33,8 +40,10 @@ type known struct {
 func key(node string) string { return strings.ToLower(node) }
 
 func gather(batches []collect.Batch, asOf time.Time) known {
-	k := known{nodes: map[string]*report.Node{}, current: map[string]certs.Certificate{}, trusted: map[string][]certs.Certificate{}}
+	var metrics []collect.Certificate
+	k := known{whole: map[report.Source]bool{}, missed: map[string]bool{}, nodes: map[string]*report.Node{}, current: map[string]certs.Certificate{}, trusted: map[string][]certs.Certificate{}}
 	for _, b := range batches {
+		k.coverage(b)
 		for _, o := range b.Observations {
 			switch {
 			case o.Node != nil:
@@ -46,6 +55,9 @@ func gather(batches []collect.Batch, asOf time.Time) known {
 				k.handshake = o.Handshake
 			case o.Certificate != nil:
 				k.certificate(b.Source, *o.Certificate)
+				if o.Certificate.Approximate {
+					metrics = append(metrics, *o.Certificate)
+				}
 				k.expired = k.expired || o.Certificate.NotAfter != nil && asOf.After(*o.Certificate.NotAfter) && lives(o.Certificate.Role)
 			case o.Gap != nil:
 				fromAPI := b.Source == report.SourceKubeAPI || b.Source == report.SourceKubelet
@@ -53,7 +65,34 @@ func gather(batches []collect.Batch, asOf time.Time) known {
 			}
 		}
 	}
+	k.clock = k.clockOff(metrics)
 	return k
+}
+
+// coverage is how far a source that looks at nodes came. It is read from what the
+// source said, not from the report's gaps, in which one may stand for another's.
+func (k *known) coverage(b collect.Batch) {
+	if b.Source != report.SourceNode && b.Source != report.SourceKubelet {
+		return
+	}
+	nodes, whole := 0, true
+	for _, o := range b.Observations {
+		switch {
+		case o.Node != nil:
+			nodes++
+		case o.Skipped != nil:
+			whole = false
+		case o.Gap != nil && o.Gap.Node != "":
+			k.missed[key(o.Gap.Node)] = true
+			nodes++
+		case o.Gap != nil && o.Gap.Reason == report.ReasonNotRunning:
+			k.asleep = true
+		case o.Gap != nil:
+			whole = false
+		}
+	}
+	k.whole[b.Source] = whole && nodes > 0
+	k.askedNodes = k.askedNodes || b.Source == report.SourceKubelet && nodes > 0
 }
 
 // lives reports whether a cluster lives on certificates of that role.
@@ -89,6 +128,8 @@ func (k *known) certificate(source report.Source, c collect.Certificate) {
 	switch {
 	case source == report.SourceKubeconfig && c.Role == report.RoleClient:
 		k.clients = append(k.clients, c)
+	case source == report.SourceKubeconfig && c.Role == report.RoleOther:
+		k.chain = append(k.chain, c.Certificate)
 	case source == report.SourceKubeconfig && c.Role == report.RoleClusterCA:
 		k.kubeconfigCAs = append(k.kubeconfigCAs, c.Certificate)
 	case c.Role == report.RoleClientCA:

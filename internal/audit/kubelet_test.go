@@ -37,6 +37,18 @@ func file(node string, used int) []collect.Observation {
 	}
 }
 
+// actedOn requires of a verdict that something has to be done that a finding says
+// what.
+func actedOn(t *testing.T, r *report.Report) {
+	t.Helper()
+	v := r.Clusters[0].Rotation.Verdict
+	if (v == report.RotationManual || v == report.RotationBroken) && !slices.ContainsFunc(r.Findings, func(f report.Finding) bool {
+		return f.Severity.Rank() >= report.SeverityWarning.Rank() && f.Rule != ruleDue
+	}) {
+		t.Errorf("%s, and nothing is found: %+v", v, r.Findings)
+	}
+}
+
 func rules(r *report.Report) []string {
 	var names []string
 	for _, f := range r.Findings {
@@ -79,12 +91,16 @@ func TestVerdictFromTheAPI(t *testing.T) {
 		{"old, on young images", []collect.Observation{{API: &collect.API{Version: "1.22.1", RBAC: &on}}, old, {Node: &report.Node{Name: "n", ImageVersion: "AKSUbuntu-1804gen2containerd-2022.08.10"}}}, metric("n", 200, 0), nil, report.RotationAutomatic, nil},
 		{"old, on images as old", []collect.Observation{{API: &collect.API{Version: "1.22.1", RBAC: &on}}, old, {Node: &report.Node{Name: "n", ImageVersion: "AKSUbuntu-1804gen2containerd-2022.03.10"}}}, metric("n", 200, 0), nil, report.RotationManual, []string{ruleNeverUpgraded}},
 		{"the kubelet says it does not rotate, whatever its files say", []collect.Observation{api},
-			[]collect.Observation{{Node: &report.Node{Name: "n", RotateCertificates: &off, Kubelet: &report.Kubelet{ReadAt: asOf}}}}, file("n", 50), report.RotationManual, nil},
+			[]collect.Observation{{Node: &report.Node{Name: "n", RotateCertificates: &off, Kubelet: &report.Kubelet{ReadAt: asOf}}}}, file("n", 50), report.RotationManual, []string{ruleNodeOff}},
 	}
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {
-			r := judge(t, Input{Batches: []collect.Batch{
-				batch("c", report.SourceNode, test.node...), batch("c", report.SourceKubelet, test.kubelet...), batch("c", report.SourceKubeAPI, test.api...)}})
+			batches := []collect.Batch{batch("c", report.SourceNode, test.node...), batch("c", report.SourceKubelet, test.kubelet...), batch("c", report.SourceKubeAPI, test.api...)}
+			for i := range batches {
+				batches[i].Target.Cluster = &target.Cluster{Server: "https://c-abc.hcp.westeurope.azmk8s.io:443"}
+			}
+			r := judge(t, Input{Batches: batches})
+			actedOn(t, r)
 			if got := r.Clusters[0].Rotation; got.Verdict != test.want {
 				t.Errorf("%s, want %s: %+v", got.Verdict, test.want, got.Evidence)
 			}

@@ -2,6 +2,7 @@ package audit
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/akscert/akscert/internal/target"
@@ -23,6 +24,8 @@ const (
 	upgradeCluster
 	recreatePool
 	restartKubelet
+	approveServing
+	waitForRotation
 )
 
 const rotationDocs = "https://learn.microsoft.com/azure/aks/certificate-rotation"
@@ -44,27 +47,35 @@ func (a *Auditor) remedyFor(do remedy, row report.Certificate) *report.Remedy {
 	case recreatePool:
 		return recreate(t, pool)
 	case restartKubelet:
-		return &report.Remedy{ID: "kubelet/" + t.ID + "/" + row.Node, Commands: []string{},
-			Summary: "compare the clock of node " + row.Node + " with this machine's, and restart its kubelet (systemctl restart kubelet)",
-			Impact:  "the node reports nothing for some seconds; its pods run on"}
+		return &report.Remedy{ID: "kubelet/" + t.ID, Commands: []string{"date -u"},
+			Summary: "compare this machine's clock with the nodes'; where they agree, restart the kubelets named (systemctl restart kubelet; on Windows Restart-Service kubelet)",
+			Impact:  "a node reports nothing for some seconds; its pods run on"}
+	case approveServing:
+		return &report.Remedy{ID: "csr/" + t.ID, Commands: []string{"kubectl get csr"}, Impact: "none: it only looks",
+			Summary: "see whether the kubelets' requests for a serving certificate are approved; on AKS that is done by itself"}
+	case waitForRotation:
+		name, ok := aksName(t)
+		if !ok {
+			return nil
+		}
+		return &report.Remedy{ID: "wait/" + t.ID, Commands: []string{"az aks wait " + name + " --updated"}, Impact: "none: it only waits", Docs: rotationDocs,
+			Summary: "wait until the rotation is done, then audit again"}
 	case fixServerName:
 		if t.Cluster == nil {
 			return nil
 		}
 		return &report.Remedy{ID: "server-name/" + t.ID,
-			Summary: "call the API server by a name its certificate covers",
-			Commands: []string{fmt.Sprintf("kubectl config --kubeconfig %s set-cluster %s --tls-server-name=NAME_IN_THE_CERTIFICATE",
-				target.Quote(t.Cluster.File), target.Quote(t.Cluster.Name))},
-			Impact: "none on the cluster: it only rewrites the kubeconfig", Docs: rotationDocs}
+			Summary:  "call the API server by a name its certificate covers",
+			Commands: edited(t, "--tls-server-name=NAME_IN_THE_CERTIFICATE"),
+			Impact:   "none on the cluster: it only rewrites the kubeconfig", Docs: rotationDocs}
 	case verifyServer:
 		if t.Cluster == nil {
 			return nil
 		}
 		return &report.Remedy{ID: "verify-server/" + t.ID,
-			Summary: "let the kubeconfig verify the API server again",
-			Commands: []string{fmt.Sprintf("kubectl config --kubeconfig %s set-cluster %s --insecure-skip-tls-verify=false --embed-certs --certificate-authority=CA_FILE",
-				target.Quote(t.Cluster.File), target.Quote(t.Cluster.Name))},
-			Impact: "none on the cluster; clients refuse the API server if the CA is not its issuer"}
+			Summary:  "let the kubeconfig verify the API server again",
+			Commands: edited(t, "--insecure-skip-tls-verify=false --embed-certs --certificate-authority=CA_FILE"),
+			Impact:   "none on the cluster; clients refuse the API server if the CA is not its issuer"}
 	case checkClock:
 		return &report.Remedy{ID: "clock", Summary: "compare the clocks of this machine and of the issuer; wait, or have the certificate issued again",
 			Commands: []string{"date -u"}, Impact: "none"}
@@ -79,7 +90,11 @@ func (a *Auditor) renew(row report.Certificate, pool string) *report.Remedy {
 	}
 	switch row.Role {
 	case report.RoleClient:
-		return refetch(t)
+		// What ARM has only just handed out is not younger for being fetched again.
+		if t.User == nil || !target.HandedOut(t.User.File) {
+			return refetch(t)
+		}
+		return byHand(t)
 	case report.RoleClusterCA, report.RoleClientCA, report.RoleRequestHeaderCA:
 		return byHand(t)
 	case report.RoleAPIServer, report.RoleIntermediate:
@@ -87,8 +102,8 @@ func (a *Auditor) renew(row report.Certificate, pool string) *report.Remedy {
 		if !ok {
 			return byHand(t)
 		}
-		// Where ARM says that RBAC is off there is nothing to check first.
-		if off := a.rbac().Result == report.ResultFail; !off {
+		// Where it is known whether it rotates by itself there is nothing to check.
+		if off := a.rbac().Result == report.ResultFail; !off && !a.autoRotates() {
 			return &report.Remedy{ID: "apiserver/" + t.ID,
 				Summary: "the API server's certificate renews itself on RBAC clusters created or upgraded after March 2022: check that this is one, and rotate by hand if it is not",
 				Commands: []string{"az aks show " + name + " --query '{rbac: enableRbac, version: currentKubernetesVersion, created: systemData.createdAt}'",
@@ -129,11 +144,13 @@ func byHand(t target.Target) *report.Remedy {
 // started puts starting the cluster first where it is stopped: rotating a stopped
 // cluster is not supported (AKS, "Certificate rotation").
 func started(t target.Target, commands ...string) []string {
-	if t.ARM == nil || !t.ARM.Stopped() {
-		return commands
+	switch {
+	case t.ARM != nil && t.ARM.Stopped():
+		return append([]string{"az aks start " + t.ARM.Flags()}, commands...)
+	case t.ARM != nil && t.ARM.Busy():
+		return append([]string{"az aks wait " + t.ARM.Flags() + " --updated"}, commands...)
 	}
-	name, _ := aksName(t)
-	return append([]string{"az aks start " + name}, commands...)
+	return commands
 }
 
 // renewNode is what renews a node's own certificates: nodes of a new image
@@ -142,8 +159,12 @@ func started(t target.Target, commands ...string) []string {
 // (AKS#2184).
 func (a *Auditor) renewNode(row report.Certificate, pool string) *report.Remedy {
 	t := a.target
-	if row.Role == report.RoleNodeStaticClient || a.known.expired {
+	if row.Role == report.RoleNodeStaticClient || a.known.expired || availabilitySet(t, pool) {
 		return byHand(t)
+	}
+	if pool == "" && t.ARM != nil {
+		return &report.Remedy{ID: "node/" + t.ID + "/" + row.Node, Commands: []string{}, Impact: "its pods move", Docs: rotationDocs,
+			Summary: "replace node " + row.Node + ": it is in no agent pool, and node auto-provisioning makes a new one once its NodeClaim is deleted"}
 	}
 	if pool == "" {
 		pool = "POOL"
@@ -151,6 +172,25 @@ func (a *Auditor) renewNode(row report.Certificate, pool string) *report.Remedy 
 	return &report.Remedy{ID: "nodes/" + t.ID + "/" + pool, Summary: "give the nodes a new image, which makes each bootstrap anew",
 		Commands: started(t, "az aks nodepool upgrade "+inCluster(t)+" --name "+target.Quote(pool)+" --node-image-only"),
 		Impact:   "recreates the pool's nodes one after the other; pods move", Docs: rotationDocs}
+}
+
+// availabilitySet reports whether the pool is of the kind that takes no new node
+// image by itself (AKS, "Upgrade node images").
+func availabilitySet(t target.Target, pool string) bool {
+	return t.ARM != nil && slices.ContainsFunc(t.ARM.Pools, func(p target.Pool) bool { return p.Name == pool && p.Type == "AvailabilitySet" })
+}
+
+// edited is how to change the kubeconfig's cluster entry. What ARM handed out is
+// in no file yet.
+func edited(t target.Target, change string) []string {
+	file := t.Cluster.File
+	var commands []string
+	if target.HandedOut(file) {
+		file = "kubeconfig.yaml"
+		name, _ := aksName(t)
+		commands = []string{"az aks get-credentials " + name + " --file " + file}
+	}
+	return append(commands, fmt.Sprintf("kubectl config --kubeconfig %s set-cluster %s %s", target.Quote(file), target.Quote(t.Cluster.Name), change))
 }
 
 // upgrade switches self-renewal on. It is refused once certificates have expired
@@ -180,6 +220,9 @@ func recreate(t target.Target, pool string) *report.Remedy {
 
 // inCluster names the cluster as az aks nodepool wants it named.
 func inCluster(t target.Target) string {
+	if t.ARM != nil {
+		return t.ARM.PoolFlags()
+	}
 	name, _ := aksName(t)
 	return strings.Replace(name, "--name ", "--cluster-name ", 1)
 }
@@ -205,7 +248,7 @@ func getCredentials(t target.Target) (command string, ok bool) {
 		command += " --admin"
 	}
 	command += " --overwrite-existing"
-	if t.ARM == nil && t.User != nil && t.User.File != "" {
+	if t.User != nil && t.User.File != "" && !target.HandedOut(t.User.File) {
 		command += " --file " + target.Quote(t.User.File)
 	}
 	return command, ok
@@ -216,7 +259,7 @@ func getCredentials(t target.Target) (command string, ok bool) {
 // user; both may contain underscores, so the entry's name decides the split.
 func aksName(t target.Target) (args string, ok bool) {
 	if t.ARM != nil {
-		return "--resource-group " + target.Quote(t.ARM.ResourceGroup) + " --name " + target.Quote(t.ARM.Name), true
+		return t.ARM.Flags(), true
 	}
 	if t.Cluster == nil || t.User == nil {
 		return "", false

@@ -18,8 +18,15 @@ func automaticSince() time.Time { return time.Date(2022, time.April, 1, 0, 0, 0,
 // check is one line of evidence, and what follows from it.
 type check struct {
 	report.Evidence
-	optional bool // not knowing does not stand in the way of automatic
-	rulesOut bool // a fail means manual, not broken
+	optional bool     // not knowing does not stand in the way of automatic
+	rulesOut bool     // a fail means manual, not broken
+	finding  *pending // what somebody has to act on
+}
+
+// pending is a finding that a check has come upon.
+type pending struct {
+	rule    Rule
+	message string
 }
 
 // rotation answers whether a cluster's certificates renew themselves, check by
@@ -37,6 +44,9 @@ func (a *Auditor) rotation() *report.Rotation {
 	manual, broken, proven := false, false, true
 	for _, c := range checks {
 		r.Evidence = append(r.Evidence, c.Evidence)
+		if c.finding != nil {
+			a.add(c.finding.rule, report.Finding{Message: c.finding.message}, report.Certificate{})
+		}
 		manual = manual || c.Result == report.ResultFail && c.rulesOut
 		broken = broken || c.Result == report.ResultFail && !c.rulesOut
 		proven = proven && (c.Result == report.ResultPass || c.Result == report.ResultUnknown && c.optional)
@@ -60,6 +70,9 @@ func (a *Auditor) rotationFindings() {
 		if n.BootstrapMode == report.BootstrapStatic {
 			a.add(rule(ruleStatic), report.Finding{Message: "node " + n.Name + " uses a static client certificate: it has no TLS bootstrapping, and never rotates"},
 				report.Certificate{Node: n.Name, Role: report.RoleNodeStaticClient})
+		} else if n.RotateCertificates != nil && !*n.RotateCertificates {
+			a.add(rule(ruleNodeOff), report.Finding{Message: "the kubelet on node " + n.Name + " is told not to renew its client certificate (rotateCertificates is off)"},
+				report.Certificate{Node: n.Name, Role: report.RoleKubeletClient})
 		}
 	}
 	if c := a.rbac(); c.Result == report.ResultFail {
@@ -81,7 +94,7 @@ func (a *Auditor) rbac() check {
 	case a.target.ARM != nil && a.target.ARM.RBAC != nil:
 		c.Result, c.Detail = report.ResultFail, "Kubernetes RBAC is off, and cannot be switched on"
 	case on != nil && *on:
-		c.Result, c.Detail = report.ResultPass, "the API decides by rbac.authorization.k8s.io"
+		c.Result, c.Detail = report.ResultPass, "the API serves rbac.authorization.k8s.io, and an authorizer decides"
 	case on != nil:
 		c.Result, c.Detail = report.ResultFail, "the API has no rbac.authorization.k8s.io, or none of its built-in roles: Kubernetes RBAC is off, and cannot be switched on"
 	case a.target.ARM != nil:
@@ -96,6 +109,10 @@ func (a *Auditor) rbac() check {
 // fact that proves it.
 func (a *Auditor) age() check {
 	c := check{Evidence: report.Evidence{Check: "created-or-upgraded-after-march-2022", Result: report.ResultUnknown}, rulesOut: true, optional: a.target.ARM == nil}
+	if !a.aks() {
+		c.optional, c.Detail = true, "not known to be a cluster of AKS, which alone promises to rotate the API server's certificate"
+		return c
+	}
 	version, created := a.known.api.Version, a.createdBefore()
 	if arm := a.target.ARM; arm != nil {
 		if arm.CreatedAt != nil && !arm.CreatedAt.Before(automaticSince()) {
@@ -213,7 +230,7 @@ func running(c target.ARM) check {
 func (a *Auditor) provisioning(late bool) check {
 	c := check{Evidence: report.Evidence{Check: "provisioning-state", Result: report.ResultUnknown}}
 	switch state := a.target.ARM.ProvisioningState; {
-	case state == "Succeeded":
+	case strings.EqualFold(state, "Succeeded"):
 		c.Result, c.Detail = report.ResultPass, "the last operation succeeded"
 	case state == "":
 		c.Detail = "ARM does not say"
@@ -229,7 +246,7 @@ func (a *Auditor) provisioning(late bool) check {
 		c.Detail = state + ": what it was doing is not known"
 	}
 	if c.Result == report.ResultFail {
-		a.find(ruleRotationFailed, "cluster "+a.target.Name+" is "+c.Detail)
+		c.finding = &pending{rule(ruleRotationFailed), "cluster " + a.target.Name + " is " + c.Detail}
 	}
 	return c
 }
@@ -271,15 +288,15 @@ func (a *Auditor) nodesRotate() check {
 	case len(off) > 0:
 		c.Result, c.Detail = report.ResultFail, "these nodes do not rotate: "+few(off)
 	case a.in.Sampling != "":
-		c.Detail = fmt.Sprintf("a sample (%s): %s rotate, and nothing is claimed of the others", a.in.Sampling, plural(len(on), "node"))
+		c.Detail = fmt.Sprintf("a sample (%s): with proof that they rotate: %d; nothing is claimed of the others", a.in.Sampling, len(on))
 	case len(unproven) > 0:
-		c.Detail = fmt.Sprintf("%s rotate; without evidence: %s", plural(len(on), "node"), few(unproven))
+		c.Detail = fmt.Sprintf("with proof that they rotate: %d; without: %s", len(on), few(unproven))
 	case len(on) == 0:
 		c.Detail = "no node was examined"
 	case a.unseen(proven):
-		c.Detail = fmt.Sprintf("%s rotate; others could not be examined", plural(len(on), "node"))
+		c.Detail = fmt.Sprintf("with proof that they rotate: %d; others could not be examined", len(on))
 	default:
-		c.Result, c.Detail = report.ResultPass, fmt.Sprintf("each of %s has a certificate of its own, and rotation on", plural(len(on), "node"))
+		c.Result, c.Detail = report.ResultPass, counted(len(on), "node")+" has a certificate of its own, and rotation on"
 	}
 	return c
 }
@@ -287,32 +304,22 @@ func (a *Auditor) nodesRotate() check {
 // unseen reports whether there are nodes, or may be, that nobody proved anything
 // of: nodes are known by a list, ARM's or the API's, that is whole.
 func (a *Auditor) unseen(proven map[string]bool) bool {
-	listed := map[report.Source]bool{}
-	for _, s := range a.sources {
-		listed[s.Source] = s.Status == report.StatusOK || s.Status == report.StatusPartial
-	}
-	whole := map[report.Source]bool{report.SourceNode: listed[report.SourceNode], report.SourceKubelet: listed[report.SourceKubelet]}
-	for _, g := range a.out.Gaps[a.from.gaps:] {
-		if g.Source != report.SourceNode && g.Source != report.SourceKubelet && g.Source != report.SourceARM {
-			continue
-		}
-		of := g.Nodes
-		if g.Node != "" {
-			of = append(of, g.Node)
-		}
-		for _, n := range of {
-			if !proven[key(n)] {
-				return true
-			}
-		}
-		if len(of) == 0 {
-			if g.Reason == report.ReasonNotRunning { // a stopped pool is nodes that nobody looked at
-				return true
-			}
-			whole[g.Source] = false
+	for node := range a.known.missed {
+		if !proven[node] {
+			return true
 		}
 	}
-	return !whole[report.SourceNode] && !whole[report.SourceKubelet]
+	return a.known.asleep || !a.known.whole[report.SourceNode] && !a.known.whole[report.SourceKubelet]
+}
+
+// worn is how little time left is late where there is no lifetime to have 90 % of.
+// AKS signs for a year, of which a kubelet lets no more than 36 days come. Who
+// else signs for how long is not known: a day is a tenth of ten.
+func (a *Auditor) worn() time.Duration {
+	if a.aks() {
+		return lifetime.UnknownWarn
+	}
+	return 24 * time.Hour
 }
 
 // overdue looks for self-renewing certificates past the point by which they
@@ -328,8 +335,7 @@ func (a *Auditor) overdue() (nodes map[string]bool, c check) {
 		}
 		seen++
 		j := lifetime.Judge(lifetime.Validity{NotBefore: row.NotBefore, NotAfter: row.NotAfter}, a.in.Policy, true, a.asOf)
-		// Without a lifetime there is no 90 % of it: what is left then says it.
-		worn := row.NotBefore == nil && row.State.Rank() >= report.StateWarning.Rank()
+		worn := row.NotBefore == nil && row.SecondsLeft != nil && *row.SecondsLeft < int64(a.worn()/time.Second)
 		if j.OverdueAt != nil && !a.asOf.Before(*j.OverdueAt) || worn {
 			late = append(late, what(row))
 			nodes[key(row.Node)] = true
@@ -343,11 +349,11 @@ func (a *Auditor) overdue() (nodes map[string]bool, c check) {
 	}
 	switch {
 	case len(late) > 0:
-		c.Result, c.Detail = report.ResultFail, "past 90 % of its lifetime and not renewed: "+few(late)
+		c.Result, c.Detail = report.ResultFail, "late, and not renewed: "+few(late)
 	case seen == 0:
 		c.Detail = "no certificate is known to renew itself"
 	default:
-		c.Result, c.Detail = report.ResultPass, fmt.Sprintf("all %d that renew themselves are before 90 %% of their lifetime", seen)
+		c.Result, c.Detail = report.ResultPass, fmt.Sprintf("of %d that renew themselves none is late", seen)
 	}
 	return nodes, c
 }

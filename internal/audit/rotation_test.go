@@ -70,6 +70,7 @@ func TestVerdict(t *testing.T) {
 			b := batch("c", report.SourceNode, test.seen...)
 			b.Target.ARM = test.arm
 			r := judge(t, Input{Batches: []collect.Batch{b}})
+			actedOn(t, r)
 			got := r.Clusters[0].Rotation
 			if got.Verdict != test.want {
 				t.Errorf("%s, want %s: %+v", got.Verdict, test.want, got.Evidence)
@@ -100,7 +101,8 @@ func TestRotationFindings(t *testing.T) {
 	if first := judge(t, Input{Batches: []collect.Batch{b}}).Remedies[0].Commands[0]; first != "az aks start --resource-group g --name c" {
 		t.Errorf("a stopped cluster is not started first: %s", first)
 	}
-	if len(r.Remedies) != 1 || r.Remedies[0].Commands[0] != "az aks rotate-certs --resource-group g --name c" {
-		t.Errorf("remedies %+v, want the one that both findings share", r.Remedies)
+	// Azure refuses a second operation while one is under way.
+	if len(r.Remedies) != 2 || r.Remedies[0].Commands[0] != "az aks wait --resource-group g --name c --updated" || r.Remedies[0].Commands[1] != "az aks rotate-certs --resource-group g --name c" {
+		t.Errorf("remedies %+v, want the one that both findings share, and to wait", r.Remedies)
 	}
 }

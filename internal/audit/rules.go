@@ -33,6 +33,7 @@ const (
 	ruleStatic         = "rotation-off-static-cert"
 	ruleRotating       = "rotation-in-progress"
 	ruleRotationFailed = "rotation-failed"
+	ruleNodeOff        = "rotation-off-node"
 	ruleNeverUpgraded  = "rotation-off-never-upgraded"
 	ruleRenewErrors    = "rotation-errors"
 	ruleStale          = "kubeconfig-stale"
@@ -58,7 +59,7 @@ func Rules() []Rule {
 		{ruleCAMismatch, report.SeverityCritical, "the CA that the kubeconfig trusts, the API server's issuer, the CA on the nodes and the kubelets' issuer do not agree: a half-finished rotation, or an old kubeconfig",
 			"the chain presented is verified against the kubeconfig's CA bundle, or the system's roots where it names none; a node's ca.crt must hold the CA that signed it, and one that the API server accepts client certificates of (compared by fingerprint, kubelets' issuers by name); dates are left out of it, for each row judges its own", refetchKubeconfig},
 		{ruleStale, report.SeverityCritical, "the kubeconfig's client certificate is in date, but older than what the cluster issues now; where its CA is not the cluster's any more, the API server no longer accepts it",
-			"none of the CAs in ConfigMap kube-system/extension-apiserver-authentication signed it; where that cannot be read, it is of the CA that the API server no longer has, or of none the kubeconfig trusts and was refused; info only where ARM hands out a younger one of the same CA", refetchKubeconfig},
+			"none of the CAs in ConfigMap kube-system/extension-apiserver-authentication signed it, and a token was there to read that list by; where that cannot be read, it is of the CA that the API server no longer has, or of none the kubeconfig trusts and was refused; info only where ARM hands out a younger one of the same CA", refetchKubeconfig},
 		{ruleMissed, report.SeverityCritical, "a node pool slept through a rotation: the cluster was stopped while the control plane's certificates were rotated",
 			"every kubelet client certificate of the pool that was seen has expired, and the API server's was made after that", recreatePool},
 		{ruleRotationFailed, report.SeverityCritical, "the cluster's last operation failed, and its certificates show the traces of a rotation that did not end",
@@ -78,11 +79,13 @@ func Rules() []Rule {
 		{ruleOverdue, report.SeverityWarning, "a certificate that renews itself is past 90 % of its lifetime, by when it should have been renewed",
 			"kubelets renew at a random point between 70 % and 90 % of the lifetime (client-go); this one has rotation on, and is past 90 %", renewCertificate},
 		{ruleNoRBAC, report.SeverityWarning, "Kubernetes RBAC is off, so no certificate of the cluster rotates by itself",
-			"enableRBAC of the cluster's ARM resource", rotateByHand},
+			"enableRBAC of the cluster's ARM resource; without ARM, the API serves no rbac.authorization.k8s.io, or has none of its built-in roles", rotateByHand},
 		{ruleNeverUpgraded, report.SeverityWarning, "the cluster was created before April 2022 and not upgraded since: its certificates do not rotate by themselves yet",
 			"it, or a node of it, is older than that, it runs a Kubernetes before 1.24, and its node images are not younger", upgradeCluster},
 		{ruleDisagrees, report.SeverityWarning, "a kubelet's own metric and the file on its node disagree about when its certificate expires: the kubelet has not taken up a new file, or its clock is off",
 			"the metric's time to live, added to the instant it was read, is more than five minutes away from the file's notAfter", restartKubelet},
+		{ruleNodeOff, report.SeverityWarning, "a node whose kubelet is told not to renew its client certificate",
+			"rotateCertificates is off in the kubelet's flags or configuration on the node, or its metrics lack what is registered only where it is on", renewCertificate},
 		{ruleStatic, report.SeverityWarning, "a node without TLS bootstrapping: its client certificate never rotates",
 			"the kubelet's kubeconfig on the node names client.crt, and there is no kubelet-client-current.pem", renewCertificate},
 		{ruleDue, report.SeverityDue, "the certificate is past the warning point, renews itself and is still inside its renewal window",
@@ -92,7 +95,7 @@ func Rules() []Rule {
 		{ruleCopyExpired, report.SeverityInfo, "the copy of the API server's certificate that a node keeps has expired; it is never refreshed, and no harm",
 			"apiserver.crt on a node; the API server itself is judged by its handshake", nothingToDo},
 		{ruleRotating, report.SeverityInfo, "the cluster's certificates are being rotated right now",
-			"provisioningState of the cluster's ARM resource", nothingToDo},
+			"provisioningState of the cluster's ARM resource", waitForRotation},
 		{ruleSelfSigned, report.SeverityInfo, "the serving certificate is self-signed: only a client that pins it can verify it",
 			"issuer and subject are equal, and its own key verifies its signature", nothingToDo},
 		{ruleMalformed, report.SeverityInfo, "crypto/x509, and so every client written in Go, refuses the certificate or what it is wrapped in; it was read leniently",
@@ -105,7 +108,7 @@ func Rules() []Rule {
 func (r Rule) Remedy() string {
 	switch r.remedy {
 	case renewCertificate:
-		return "renew it: for a kubeconfig, az aks get-credentials; for a cluster or its CA, az aks rotate-certs; for a node, az aks nodepool upgrade --node-image-only"
+		return "depends on whose it is: for a kubeconfig, az aks get-credentials; for a cluster or its CA, az aks rotate-certs; for a node, az aks nodepool upgrade --node-image-only, or az aks rotate-certs once certificates have expired"
 	case refetchKubeconfig:
 		return "fetch the kubeconfig again: az aks get-credentials --overwrite-existing"
 	case fixServerName:
@@ -119,7 +122,11 @@ func (r Rule) Remedy() string {
 	case recreatePool:
 		return "make the pool anew: az aks nodepool add, then az aks nodepool delete"
 	case restartKubelet:
-		return "compare the clocks, and restart the kubelet: systemctl restart kubelet"
+		return "compare the clocks, and restart the kubelet: systemctl restart kubelet, or Restart-Service kubelet on Windows"
+	case approveServing:
+		return "see who approves the kubelet's requests: kubectl get csr"
+	case waitForRotation:
+		return "wait for the end of the rotation: az aks wait --updated"
 	case rotateByHand:
 		return "rotate by hand: az aks rotate-certs, which recreates every node, with up to 30 minutes of downtime"
 	}

@@ -42,7 +42,7 @@ func (a *Auditor) trust(h collect.Handshake) {
 				Message: "whether the kubeconfig's CA signed the chain could not be checked: an unsupported signature algorithm, or too many certificates",
 				Hint:    "openssl verify -CAfile CA CHAIN"})
 		} else if why != "" {
-			a.findOn(ruleCAMismatch, h.Location+": "+why)
+			a.add(a.disagree(), report.Finding{Message: h.Location + ": " + why}, a.leaf)
 		}
 	}
 }

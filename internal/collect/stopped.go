@@ -13,14 +13,14 @@ import (
 func NotRunning(a target.ARM) []Observation {
 	if a.Stopped() {
 		return []Observation{{Gap: &Gap{Reason: report.ReasonNotRunning, Message: "the cluster is stopped",
-			Hint: "az aks start -g " + target.Quote(a.ResourceGroup) + " -n " + target.Quote(a.Name)}}}
+			Hint: "az aks start " + a.Flags()}}}
 	}
 	var seen []Observation
 	for _, p := range a.Pools {
 		if p.Stopped() {
 			seen = append(seen, Observation{Gap: &Gap{Location: "agentPools/" + p.Name, Reason: report.ReasonNotRunning,
 				Message: fmt.Sprintf("the node pool %q is stopped", p.Name),
-				Hint:    "az aks nodepool start -g " + target.Quote(a.ResourceGroup) + " --cluster-name " + target.Quote(a.Name) + " -n " + target.Quote(p.Name)}})
+				Hint:    "az aks nodepool start " + a.PoolFlags() + " --name " + target.Quote(p.Name)}})
 		}
 	}
 	return seen

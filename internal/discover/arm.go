@@ -70,8 +70,8 @@ func handedOut(ctx context.Context, azure Azure, t target.Target, admin bool) (t
 
 // The actions that hand out kubeconfigs stand for their files.
 const (
-	userCredential  = "listClusterUserCredential"
-	adminCredential = "listClusterAdminCredential"
+	userCredential  = target.UserCredential
+	adminCredential = target.AdminCredential
 )
 
 // byName gives t its API server by the name that ARM has for it.

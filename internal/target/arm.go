@@ -35,6 +35,43 @@ type ARM struct {
 	Pools             []Pool
 }
 
+// Flags name the cluster to az aks, in its own subscription: az has one of its
+// own otherwise, in which a cluster of the same name may run.
+func (a ARM) Flags() string { return a.flags("--name ") }
+
+// PoolFlags name the cluster to az aks nodepool.
+func (a ARM) PoolFlags() string { return a.flags("--cluster-name ") }
+
+func (a ARM) flags(name string) string {
+	s := "--resource-group " + Quote(a.ResourceGroup) + " " + name + Quote(a.Name)
+	if a.SubscriptionID != "" {
+		s += " --subscription " + Quote(a.SubscriptionID)
+	}
+	return s
+}
+
+// Busy reports whether another operation is under way, during which Azure refuses
+// a second one.
+func (a ARM) Busy() bool {
+	switch strings.ToLower(a.ProvisioningState) {
+	case "", "succeeded", "failed", "canceled":
+		return false
+	}
+	return !a.Stopped()
+}
+
+// HandedOut reports whether file, where a kubeconfig's entry stands, is none: ARM
+// handed the entry out.
+func HandedOut(file string) bool {
+	return file == UserCredential || file == AdminCredential
+}
+
+// What stands for a file where ARM handed a kubeconfig out: its own words.
+const (
+	UserCredential  = "listClusterUserCredential"
+	AdminCredential = "listClusterAdminCredential"
+)
+
 // Stopped reports whether the cluster is known to be stopped.
 func (a ARM) Stopped() bool { return strings.EqualFold(a.PowerState, "Stopped") }
 
