@@ -1,8 +1,11 @@
 package e2e
 
 import (
+	"bytes"
 	"encoding/json"
+	"errors"
 	"fmt"
+	"io"
 	"os"
 	"path/filepath"
 	"slices"
@@ -10,9 +13,6 @@ import (
 	"strings"
 	"testing"
 	"time"
-
-	"sigs.k8s.io/kustomize/api/krusty"
-	"sigs.k8s.io/kustomize/kyaml/filesys"
 
 	"github.com/akscert/akscert/testdata/e2e/cluster"
 )
@@ -40,24 +40,23 @@ const nodes = 3
 func nodeName(i int) string { return fmt.Sprintf("aks-nodepool1-12345678-vmss%06d", i) }
 
 // deploy is where the manifests are.
-var deploy = filepath.Join("..", "..", "deploy")
+const deploy = "../../deploy"
 
 // manifests are the objects of a folder of deploy, as "kubectl apply -k" sees
-// them: that is the library kubectl has.
-func manifests(t *testing.T, folder string) []cluster.Object {
+// them.
+func (r *rig) manifests(t *testing.T, folder string) []cluster.Object {
 	t.Helper()
-	found, err := krusty.MakeKustomizer(krusty.MakeDefaultOptions()).Run(filesys.MakeFsOnDisk(), filepath.Join(deploy, folder))
-	if err != nil {
-		t.Fatal(err)
+	if r.kustomize == "" {
+		r.kustomize = filepath.Join(r.cluster.Dir, "kustomize")
+		compile(t, r.kustomize, "kustomize", ".")
 	}
+	dec := json.NewDecoder(bytes.NewReader(r.output(t, nil, r.kustomize, filepath.Join(deploy, folder))))
 	var objects []cluster.Object
-	for _, resource := range found.Resources() {
-		data, err := resource.MarshalJSON()
-		if err != nil {
-			t.Fatal(err)
-		}
+	for {
 		var o cluster.Object
-		if err := json.Unmarshal(data, &o); err != nil {
+		if err := dec.Decode(&o); errors.Is(err, io.EOF) {
+			break
+		} else if err != nil {
 			t.Fatal(err)
 		}
 		objects = append(objects, o)
@@ -71,7 +70,7 @@ func manifests(t *testing.T, folder string) []cluster.Object {
 // apply applies a folder of deploy for real.
 func (r *rig) apply(t *testing.T, folder string) {
 	t.Helper()
-	for _, o := range manifests(t, folder) {
+	for _, o := range r.manifests(t, folder) {
 		if _, err := r.server.Apply(r.ctx, r.cluster.Admin, o, false); err != nil {
 			t.Fatal(err)
 		}
@@ -87,14 +86,14 @@ func (r *rig) accepted(t *testing.T) {
 		t.Fatal(err)
 	}
 	for _, folder := range folders {
-		for _, o := range manifests(t, folder.Name()) {
+		for _, o := range r.manifests(t, folder.Name()) {
 			if _, err := r.server.Apply(r.ctx, r.cluster.Admin, o, true); err != nil {
 				t.Errorf("deploy/%s: %s: %v", folder.Name(), o.Name(), err)
 			}
 		}
 	}
 	// What the server would say of a mistake.
-	misspelt := manifests(t, "indexed-job")
+	misspelt := r.manifests(t, "indexed-job")
 	o := misspelt[len(misspelt)-1]
 	o["spec"].(map[string]any)["backOffLimitPerIndex"] = 3
 	if _, err := r.server.Apply(r.ctx, r.cluster.Admin, o, true); err == nil || !strings.Contains(err.Error(), "backOffLimitPerIndex") {
@@ -117,11 +116,11 @@ type job struct {
 
 // jobs are what the folders make: the Job itself, or the one that the CronJob
 // makes once a day.
-func jobs(t *testing.T) map[string]job {
+func (r *rig) jobs(t *testing.T) map[string]job {
 	t.Helper()
 	all := map[string]job{}
 	for _, folder := range []string{"cronjob", "indexed-job"} {
-		for _, o := range manifests(t, folder) {
+		for _, o := range r.manifests(t, folder) {
 			switch o["kind"] {
 			case "CronJob":
 				template := o["spec"].(map[string]any)["jobTemplate"].(map[string]any)
@@ -181,7 +180,7 @@ func (j job) pod(name string) cluster.Object {
 
 // restricted: the pods may run in the namespace, which refuses others.
 func (r *rig) restricted(t *testing.T) {
-	for name, j := range jobs(t) {
+	for name, j := range r.jobs(t) {
 		if _, err := r.server.Create(r.ctx, r.cluster.Admin, j.pod(name), true); err != nil {
 			t.Errorf("deploy/%s: %v", name, err)
 		}
@@ -195,7 +194,7 @@ func (r *rig) restricted(t *testing.T) {
 
 // arguments: akscert knows them, and every part gets a pod.
 func (r *rig) arguments(t *testing.T) {
-	all := jobs(t)
+	all := r.jobs(t)
 	for name, j := range all {
 		// Flags are read in order, and --help is the last.
 		args := append(slices.Clone(j.container(t).Args), "--help")
@@ -221,7 +220,7 @@ func (r *rig) exitCodes(t *testing.T) {
 	if err := r.cluster.StartJobController(r.ctx, r.server); err != nil {
 		t.Fatal(err)
 	}
-	parts, daily := jobs(t)["indexed-job"], jobs(t)["cronjob"].whole["spec"]
+	parts, daily := r.jobs(t)["indexed-job"], r.jobs(t)["cronjob"].whole["spec"]
 	for _, j := range []job{parts, newJob(t, daily, "incomplete"), newJob(t, daily, "misused")} {
 		if _, err := r.server.Create(r.ctx, r.cluster.Admin, j.whole, false); err != nil {
 			t.Fatal(err)

@@ -14,12 +14,13 @@ import (
 
 // rig is what every test looks at.
 type rig struct {
-	ctx     context.Context
-	akscert string // the binary under test
-	sources string // what it is to look at
-	cluster *cluster.Cluster
-	server  *cluster.APIServer // with a healthy certificate
-	serving cluster.Pair       // that certificate
+	ctx       context.Context
+	akscert   string // the binary under test
+	kustomize string // what renders the manifests, once it was needed
+	sources   string // what it is to look at
+	cluster   *cluster.Cluster
+	server    *cluster.APIServer // with a healthy certificate
+	serving   cluster.Pair       // that certificate
 }
 
 // TestRealCluster shares one cluster among its subtests, because each start
@@ -69,12 +70,18 @@ func newRig(t *testing.T) *rig {
 func buildAkscert(t *testing.T, dir string) string {
 	t.Helper()
 	path := filepath.Join(dir, "akscert")
-	cmd := exec.Command("go", "build", "-buildvcs=false", "-o", path, "./cmd/akscert")
-	cmd.Dir = filepath.Join("..", "..")
-	if out, err := cmd.CombinedOutput(); err != nil {
-		t.Fatalf("building akscert: %v\n%s", err, out)
-	}
+	compile(t, path, filepath.Join("..", ".."), "./cmd/akscert")
 	return path
+}
+
+// compile compiles a program of the module in a folder.
+func compile(t *testing.T, path, module, program string) {
+	t.Helper()
+	cmd := exec.Command("go", "build", "-buildvcs=false", "-o", path, program)
+	cmd.Dir = module
+	if out, err := cmd.CombinedOutput(); err != nil {
+		t.Fatalf("building %s: %v\n%s", filepath.Base(path), err, out)
+	}
 }
 
 // startServer starts an API server whose certificate is valid between the two

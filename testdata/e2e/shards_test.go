@@ -13,7 +13,7 @@ import (
 // inParts: the pods of deploy/indexed-job as processes, each with its arguments
 // and its environment, and what akscert merge makes of them.
 func (r *rig) inParts(t *testing.T) {
-	j := jobs(t)["indexed-job"]
+	j := r.jobs(t)["indexed-job"]
 	pod := j.container(t)
 	// There is no Azure here to find clusters in. A dozen contexts, which all lead
 	// to one API server, are as many clusters: which part one is in is for its id
