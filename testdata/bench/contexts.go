@@ -1,0 +1,196 @@
+package main
+
+import (
+	"bufio"
+	"context"
+	"crypto/ecdsa"
+	"crypto/elliptic"
+	"crypto/rand"
+	"crypto/rsa"
+	"crypto/tls"
+	"crypto/x509"
+	"crypto/x509/pkix"
+	"encoding/base64"
+	"encoding/pem"
+	"fmt"
+	"io"
+	"math/big"
+	"net"
+	"os"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"sync/atomic"
+	"time"
+)
+
+// contexts is a kubeconfig of 5,000 contexts, whose servers are one TLS
+// listener, under 5,000 names. tlsx is given the same listener and names.
+func contexts(b *bench, ctx context.Context) error {
+	const n = 5000
+	tlsx := filepath.Join(b.dir, "tlsx")
+	if err := goTool(ctx, "tlsx", "build", "-trimpath", "-ldflags", "-s -w", "-o", tlsx, "github.com/projectdiscovery/tlsx/cmd/tlsx"); err != nil {
+		return err
+	}
+	listener, err := b.help(ctx, "listener", b.dir)
+	if err != nil {
+		return err
+	}
+	address, err := listener.line()
+	if err != nil {
+		return err
+	}
+	config, names := filepath.Join(b.dir, "kubeconfig"), filepath.Join(b.dir, "names")
+	if _, err := b.ask(ctx, "kubeconfig", b.dir, address, strconv.Itoa(n)); err != nil {
+		return err
+	}
+	title("5,000 contexts of one kubeconfig, one TLS listener (akscert audit --all-contexts --sources kubeconfig,apiserver -o ndjson)")
+	for _, parallel := range []string{"16", "100"} {
+		all, err := turns(3, func() (run, error) {
+			return b.measure(ctx, nil, b.akscert, "audit", "--kubeconfig", config, "--all-contexts", "--sources", "kubeconfig,apiserver", "--parallel", parallel, "-o", "ndjson", "-q")
+		}, func() (run, error) {
+			return b.measure(ctx, nil, tlsx, "-u", address, "-sni", names, "-c", parallel, "-sm", "ctls", "-j", "-nc", "-silent", "-duc")
+		})
+		if err != nil {
+			return err
+		}
+		ours, theirs := median(all[0]), median(all[1])
+		f, err := b.check(ctx, ours)
+		if err != nil {
+			return err
+		}
+		if lines, err := count(theirs.stdout); err != nil || lines != n {
+			return fmt.Errorf("tlsx: %d lines, %w\n%s", lines, err, tail(theirs.stderr))
+		}
+		if f.Clusters != n {
+			return fmt.Errorf("%d clusters in the report\n%s", f.Clusters, tail(ours.stderr))
+		}
+		rate := func(r run) float64 { return n / r.wall.Seconds() }
+		b.result("--parallel "+parallel, fmt.Sprintf("%.0f/s", rate(ours)), fmt.Sprintf("handshakes, all of the run counted: × %.2f of %.0f/s, tlsx -c %s", rate(ours)/rate(theirs), rate(theirs), parallel), rate(ours) >= rate(theirs), "× 1.00 at least")
+		b.memory("", ours.memory, 200<<20)
+		told("", "%s, %.1f s of CPU, %d certificates, %d gaps; tlsx: %s, %.1f s of CPU, %d MiB", short(ours.wall), ours.cpu.Seconds(), f.Certificates, f.Gaps, short(theirs.wall), theirs.cpu.Seconds(), theirs.memory>>20)
+	}
+	last, err := listener.end()
+	told("listener", "%s handshakes in all", last)
+	return err
+}
+
+func count(path string) (lines int, err error) {
+	file, err := os.Open(path)
+	if err != nil {
+		return 0, err
+	}
+	defer file.Close()
+	in := bufio.NewScanner(file)
+	in.Buffer(nil, 1<<20)
+	for in.Scan() {
+		lines++
+	}
+	return lines, in.Err()
+}
+
+// listener shakes hands with whoever comes, and says at the end how often. Its
+// chain is what AKS has, a leaf of the cluster's RSA CA, but the leaf's key is of
+// an elliptic curve: an RSA signature for each handshake would take more of the
+// machine than what is measured.
+func listener(args []string) error {
+	authority, err := rsa.GenerateKey(rand.Reader, 4096)
+	if err != nil {
+		return err
+	}
+	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+	if err != nil {
+		return err
+	}
+	ca := &x509.Certificate{SerialNumber: big.NewInt(1), Subject: pkix.Name{CommonName: "ca"}, IsCA: true, BasicConstraintsValid: true,
+		NotBefore: time.Now().AddDate(-1, 0, 0), NotAfter: time.Now().AddDate(29, 0, 0)}
+	caDER, err := x509.CreateCertificate(rand.Reader, ca, ca, authority.Public(), authority)
+	if err != nil {
+		return err
+	}
+	issue := func(name pkix.Name, names ...string) ([]byte, error) {
+		leaf := &x509.Certificate{SerialNumber: big.NewInt(2), Subject: name, DNSNames: names,
+			NotBefore: time.Now().AddDate(0, -1, 0), NotAfter: time.Now().AddDate(2, -1, 0), ExtKeyUsage: []x509.ExtKeyUsage{x509.ExtKeyUsageServerAuth, x509.ExtKeyUsageClientAuth}}
+		return x509.CreateCertificate(rand.Reader, leaf, ca, key.Public(), authority)
+	}
+	server, err := issue(pkix.Name{CommonName: "apiserver"}, "*.bench.test")
+	if err != nil {
+		return err
+	}
+	client, err := issue(pkix.Name{CommonName: "masterclient", Organization: []string{"system:masters"}})
+	if err != nil {
+		return err
+	}
+	keyDER, err := x509.MarshalPKCS8PrivateKey(key)
+	if err != nil {
+		return err
+	}
+	for name, block := range map[string]*pem.Block{"ca.pem": {Type: "CERTIFICATE", Bytes: caDER}, "client.pem": {Type: "CERTIFICATE", Bytes: client}, "client.key": {Type: "PRIVATE KEY", Bytes: keyDER}} {
+		if err := os.WriteFile(filepath.Join(args[0], name), pem.EncodeToMemory(block), 0o600); err != nil {
+			return err
+		}
+	}
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		return err
+	}
+	var done atomic.Int64
+	settings := &tls.Config{Certificates: []tls.Certificate{{Certificate: [][]byte{server, caDER}, PrivateKey: key}}, MinVersion: tls.VersionTLS12}
+	go func() {
+		for {
+			c, err := l.Accept()
+			if err != nil {
+				return
+			}
+			go func() {
+				defer c.Close()
+				_ = c.SetDeadline(time.Now().Add(10 * time.Second))
+				if tls.Server(c, settings).Handshake() == nil {
+					done.Add(1)
+				}
+			}()
+		}
+	}()
+	fmt.Println(l.Addr())
+	if _, err := io.Copy(io.Discard, os.Stdin); err != nil {
+		return err
+	}
+	fmt.Println(done.Load())
+	return nil
+}
+
+// kubeconfig writes one of n contexts, each with a cluster and a user of its own,
+// and the list of their servers' names.
+func kubeconfig(args []string) error {
+	dir, address := args[0], args[1]
+	n, err := strconv.Atoi(args[2])
+	if err != nil {
+		return err
+	}
+	data := map[string]string{}
+	for _, name := range []string{"ca.pem", "client.pem", "client.key"} {
+		content, err := os.ReadFile(filepath.Join(dir, name))
+		if err != nil {
+			return err
+		}
+		data[name] = base64.StdEncoding.EncodeToString(content)
+	}
+	var config, names strings.Builder
+	config.WriteString("apiVersion: v1\nkind: Config\ncurrent-context: c0001\nclusters:\n")
+	for i := range n {
+		fmt.Fprintf(&config, "- name: c%04d\n  cluster:\n    certificate-authority-data: %s\n    server: https://%s\n    tls-server-name: c%04d.bench.test\n", i, data["ca.pem"], address, i)
+		fmt.Fprintf(&names, "c%04d.bench.test\n", i)
+	}
+	config.WriteString("users:\n")
+	for i := range n {
+		fmt.Fprintf(&config, "- name: clusterUser_group_c%04d\n  user:\n    client-certificate-data: %s\n    client-key-data: %s\n", i, data["client.pem"], data["client.key"])
+	}
+	config.WriteString("contexts:\n")
+	for i := range n {
+		fmt.Fprintf(&config, "- name: c%04d\n  context:\n    cluster: c%04d\n    user: clusterUser_group_c%04d\n", i, i, i)
+	}
+	if err := os.WriteFile(filepath.Join(dir, "kubeconfig"), []byte(config.String()), 0o600); err != nil {
+		return err
+	}
+	return os.WriteFile(filepath.Join(dir, "names"), []byte(names.String()), 0o600)
+}

@@ -1,0 +1,8 @@
+// A module of its own: measuring is no part of the product.
+module github.com/akscert/akscert/testdata/bench
+
+go 1.26.0
+
+require github.com/akscert/akscert v0.0.0
+
+replace github.com/akscert/akscert => ../..
