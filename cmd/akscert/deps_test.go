@@ -26,7 +26,7 @@ const module = "github.com/akscert/akscert/"
 // and "/…" at the end for a whole family.
 var allowed = map[string][]string{
 	"…/cmd/akscert": {"…/internal/audit", "…/internal/azure", "…/internal/collect", "…/internal/collect/apiserver", "…/internal/collect/arm", "…/internal/collect/file",
-		"…/internal/collect/kubeapi", "…/internal/collect/kubeconfig", "…/internal/collect/kubelet", "…/internal/collect/node", "…/internal/demo", "…/internal/discover", "…/internal/kube", "…/internal/render", "…/internal/target", "…/internal/verify", "…/pkg/lifetime", "…/pkg/report",
+		"…/internal/collect/kubeapi", "…/internal/collect/kubeconfig", "…/internal/collect/kubelet", "…/internal/collect/node", "…/internal/demo", "…/internal/discover", "…/internal/kube", "…/internal/render", "…/internal/target", "…/internal/verify", "…/internal/waiver", "…/pkg/lifetime", "…/pkg/report",
 		"github.com/spf13/cobra", "github.com/spf13/pflag", "golang.org/x/net/http/httpproxy", "golang.org/x/term", "github.com/vbauerster/mpb/v8", "github.com/vbauerster/mpb/v8/decor"},
 
 	// find targets
@@ -50,8 +50,9 @@ var allowed = map[string][]string{
 	"…/internal/azure": {"…/internal/target", "…/pkg/report", "golang.org/x/time/rate", "github.com/Azure/azure-sdk-for-go/…"},
 	"…/internal/demo":  {},
 
-	// audit
-	"…/internal/audit": {"…/internal/collect", "…/internal/target", "…/pkg/certs", "…/pkg/lifetime", "…/pkg/report"},
+	// audit, and what somebody has decided to live with
+	"…/internal/waiver": {"…/pkg/report", "go.yaml.in/yaml/v3"},
+	"…/internal/audit":  {"…/internal/collect", "…/internal/target", "…/internal/waiver", "…/pkg/certs", "…/pkg/lifetime", "…/pkg/report"},
 
 	// after a rotation: are the old credentials dead?
 	"…/internal/verify": {"…/internal/collect", "…/internal/collect/apiserver", "…/internal/collect/kubeconfig", "…/internal/kube", "…/internal/target", "…/pkg/certs", "…/pkg/report"},
@@ -115,7 +116,7 @@ func TestDependencies(t *testing.T) {
 // is handed to them. Nothing but main ends the process or knows its streams, and
 // nothing that leads to a verdict reads the clock.
 func TestRooms(t *testing.T) {
-	pure := []string{"pkg", "internal/audit", "internal/render", "internal/target"}
+	pure := []string{"pkg", "internal/audit", "internal/render", "internal/target", "internal/waiver"}
 	never := regexp.MustCompile(`"(os|os/.*|net/http|log|log/.*|syscall|io/ioutil)"$|\btime\.(Now|Since|Until)\(`)
 	process := regexp.MustCompile(`\bos\.(Exit|Stdout|Stderr|Stdin)\b`)
 	root := filepath.Join("..", "..")

@@ -15,6 +15,7 @@ import (
 	"github.com/akscert/akscert/internal/audit"
 	"github.com/akscert/akscert/internal/collect"
 	"github.com/akscert/akscert/internal/render"
+	"github.com/akscert/akscert/internal/waiver"
 	"github.com/akscert/akscert/pkg/lifetime"
 	"github.com/akscert/akscert/pkg/report"
 )
@@ -57,6 +58,7 @@ func (l limits) bound(ctx context.Context) (context.Context, context.CancelFunc,
 type judging struct {
 	warnAt, criticalAt, failOn, now string
 	allowIncomplete                 bool
+	waivers                         string
 	output, color, annotations      string
 	offered, reports                []string
 	quiet, verbose                  bool
@@ -68,6 +70,7 @@ func (j *judging) flags(c *cobra.Command) {
 	f.StringVar(&j.criticalAt, "critical-at", "", "critical at this `POINT` (default 95%, no earlier than 90d before)")
 	f.StringVar(&j.failOn, "fail-on", "warning", "exit 1 at this `SEVERITY` or worse: due, warning, critical, expired or none")
 	f.BoolVar(&j.allowIncomplete, "allow-incomplete", false, "exit 0, not 3, when nothing fails but part could not be examined")
+	f.StringVar(&j.waivers, "waivers", "", "what this `FILE` waives fails nothing; see akscert waiver")
 	f.StringVar(&j.now, "now", "", "judge as of this `INSTANT`, as 2027-01-31T00:00:00Z")
 	j.outputFlags(c, formatNames()...)
 	f.BoolVarP(&j.verbose, "verbose", "v", false, "say on stderr what is looked at")
@@ -103,6 +106,7 @@ type judge struct {
 	started  time.Time
 	files    []reportFile
 	annotate render.CI // "" for nobody
+	waived   *waiver.Set
 }
 
 func (j judging) read(s streams, now time.Time) (judge, error) {
@@ -119,11 +123,13 @@ func (j judging) read(s streams, now time.Time) (judge, error) {
 	if err := oneOf("--color", j.color, "auto", "always", "never"); err != nil {
 		return judge{}, err
 	}
-	asOf := now
-	if j.now != "" {
-		if asOf, err = time.Parse(time.RFC3339, j.now); err != nil || asOf.UTC().Year() < 0 || asOf.UTC().Year() > 9999 {
-			return judge{}, hinted{fmt.Errorf("invalid --now %q", j.now), "give an instant as 2027-01-31T00:00:00Z"}
-		}
+	asOf, err := instant(j.now, now)
+	if err != nil {
+		return judge{}, err
+	}
+	waived, err := readWaivers(j.waivers, asOf)
+	if err != nil {
+		return judge{}, err
 	}
 	annotate, err := annotator(j.annotations, os.Getenv)
 	if err != nil {
@@ -133,7 +139,19 @@ func (j judging) read(s streams, now time.Time) (judge, error) {
 	if err != nil {
 		return judge{}, err
 	}
-	return judge{judging: j, s: s, policy: policy, asOf: asOf, started: now, files: files, annotate: annotate}, nil
+	return judge{judging: j, s: s, policy: policy, asOf: asOf, started: now, files: files, annotate: annotate, waived: waived}, nil
+}
+
+// instant is what --now says, or else now.
+func instant(flag string, now time.Time) (time.Time, error) {
+	if flag == "" {
+		return now, nil
+	}
+	t, err := time.Parse(time.RFC3339, flag)
+	if err != nil || t.UTC().Year() < 0 || t.UTC().Year() > 9999 {
+		return t, hinted{fmt.Errorf("invalid --now %q", flag), "give an instant as 2027-01-31T00:00:00Z"}
+	}
+	return t, nil
 }
 
 func oneOf(flag, value string, words ...string) error {
@@ -147,7 +165,7 @@ func oneOf(flag, value string, words ...string) error {
 
 // input is what an audit judges by.
 func (j judge) input() audit.Input {
-	return audit.Input{Policy: j.policy, FailOn: report.Severity(j.failOn), AllowIncomplete: j.allowIncomplete, AsOf: j.asOf}
+	return audit.Input{Policy: j.policy, FailOn: report.Severity(j.failOn), AllowIncomplete: j.allowIncomplete, AsOf: j.asOf, Waivers: j.waived}
 }
 
 // finish completes r with what is not judgement, and prints it.

@@ -64,7 +64,7 @@ and what could not be looked at. An audit only ever reads.`,
 		return hinted{err, c.CommandPath() + " --help lists the flags"}
 	})
 	root.CompletionOptions.HiddenDefaultCmd = false
-	root.AddCommand(auditCommand(s, now, code), inspectCommand(s, now, code), mergeCommand(s, now, code), diffCommand(s, now, code), renderCommand(s, now, code), verifyCommand(s, now, code), demoCommand(s, now, code), explainCommand(s), nodeScriptCommand(s), versionCommand(s), exitCodesTopic(), formatsTopic())
+	root.AddCommand(auditCommand(s, now, code), inspectCommand(s, now, code), mergeCommand(s, now, code), diffCommand(s, now, code), renderCommand(s, now, code), verifyCommand(s, now, code), demoCommand(s, now, code), explainCommand(s), waiverCommand(s, now), nodeScriptCommand(s), versionCommand(s), exitCodesTopic(), formatsTopic())
 	return root
 }
 

@@ -40,6 +40,7 @@ func Table(out io.Writer, r *report.Report, look Look) error {
 	found(w, r, look)
 	todo(w, r)
 	unseen(w, r)
+	accept(w, r, look)
 	fmt.Fprintln(w, result(r, look))
 	text := w.String()
 	if look.ASCII {

@@ -24,7 +24,7 @@ func found(w io.Writer, r *report.Report, look Look) {
 			fmt.Fprintln(w, "\nAlso found")
 			first = false
 		}
-		fmt.Fprintf(w, "  %s  %s: %s\n", paint(string(f.Severity), string(f.Severity), look.Color), Visible(f.Rule), Visible(f.Message))
+		fmt.Fprintf(w, "  %s  %s: %s\n", paint(string(f.Severity), string(f.Severity), look.Color), Visible(f.Rule), Visible(f.Message)+waivedBy(f.Waiver))
 	}
 }
 
@@ -93,6 +93,9 @@ func todo(w io.Writer, r *report.Report) {
 				}
 				break
 			}
+		}
+		if until := waivedUntil(r, remedy.ID); until != "" {
+			by = " (waived until " + Visible(until) + ")"
 		}
 		fmt.Fprintf(w, "  %d. %s%s\n", i+1, Visible(remedy.Summary), by)
 		for _, command := range remedy.Commands {
@@ -175,7 +178,7 @@ func unseen(w io.Writer, r *report.Report) {
 		if g.Location != "" {
 			at += " " + Visible(g.Location)
 		}
-		fmt.Fprintf(w, "  %s: %s (%s)\n", at, Visible(g.Message), Visible(string(g.Reason)))
+		fmt.Fprintf(w, "  %s: %s (%s)%s\n", at, Visible(g.Message), Visible(string(g.Reason)), waivedBy(g.Waiver))
 		if g.Hint != "" {
 			fmt.Fprintf(w, "     hint: %s\n", Visible(g.Hint))
 		}
@@ -214,6 +217,9 @@ func result(r *report.Report, look Look) string {
 		line += "; 1 place could not be examined"
 	default:
 		line += fmt.Sprintf("; %d places could not be examined", len(r.Gaps))
+	}
+	if r.Summary.Waived > 0 {
+		line += fmt.Sprintf("; %d waived", r.Summary.Waived)
 	}
 	return line + fmt.Sprintf(" (as of %s, exit %d)", date(&r.AsOf), r.ExitCode)
 }

@@ -1,0 +1,148 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/akscert/akscert/internal/audit"
+	"github.com/akscert/akscert/internal/collect"
+	"github.com/akscert/akscert/internal/render"
+	"github.com/akscert/akscert/internal/waiver"
+)
+
+func waiverCommand(s streams, now time.Time) *cobra.Command {
+	c := &cobra.Command{
+		Use:   "waiver",
+		Short: "waivers: what somebody has decided to live with, for a while",
+		Long: `A waiver leaves findings, or gaps, out of the exit code, until a day that it has
+to name. What is waived stays in the report, with its severity. akscert audit
+--waivers FILE reads:
+
+  waivers:
+  - id: legacy-until-migration
+    match: {cluster: "*/legacy", role: client}
+    states: [expired, critical]
+    expires: 2026-12-31
+    reason: the cluster is gone by then
+  gaps:
+  - id: private-api-server
+    match: {cluster: shop, source: apiserver, reasons: [unreachable, timeout]}
+    expires: 2026-12-31
+    reason: reached over the VPN only
+
+match has one of these or more, and all must fit: cluster (its id, name or
+context), source, role, node, subject, rule, sha256; for gaps cluster, source,
+node, location, and the list of reasons. Each is a glob of the whole value, in
+any case: * is anything, slashes too, ? is one character. What a finding does not
+have, such as the node of one about a cluster, does not fit.
+
+states are due, warning, critical, not-yet-valid and expired; for a finding that
+is not about a certificate's state, its severity. expires is the last day it
+holds, in UTC, at most 180 days ahead. A waiver that has expired is told, and what
+it covered counts again; one that nothing needs is told, too. A waived gap is
+still not examined: the exit code is 0, and the report says complete: false.`,
+		Example: `  akscert waiver check waivers.yaml
+  akscert audit -g GROUP -n CLUSTER --waivers waivers.yaml
+  akscert audit --all-contexts --waivers waivers.yaml -o json | jq .waivers`,
+		Args: func(_ *cobra.Command, args []string) error {
+			if len(args) > 0 {
+				return hinted{fmt.Errorf("unknown command %q", args[0]), "akscert waiver check FILE"}
+			}
+			return nil
+		},
+		RunE: func(c *cobra.Command, _ []string) error { return c.Help() },
+	}
+	c.AddCommand(waiverCheckCommand(s, now))
+	return c
+}
+
+func waiverCheckCommand(s streams, now time.Time) *cobra.Command {
+	var at string
+	c := &cobra.Command{
+		Use:   "check FILE",
+		Short: "check a file of waivers, and list them",
+		Long: `Check reads a file of waivers as an audit does, and lists them with the days
+that each has left. A file that an audit would refuse is an error: exit 2.
+Waivers that have expired are no error, and said to be.`,
+		Example: `  akscert waiver check waivers.yaml
+  akscert waiver check waivers.yaml | grep expired
+  akscert waiver check waivers.yaml --now 2027-01-31T00:00:00Z`,
+		Args: func(_ *cobra.Command, args []string) error {
+			if len(args) != 1 {
+				return hinted{errors.New("check takes one file"), "akscert waiver check FILE"}
+			}
+			return nil
+		},
+		RunE: func(_ *cobra.Command, args []string) error {
+			asOf, err := instant(at, now)
+			if err != nil {
+				return err
+			}
+			set, err := readWaivers(args[0], asOf)
+			if err != nil {
+				return err
+			}
+			var out strings.Builder
+			expired := 0
+			for _, w := range set.All() {
+				left := w.Left(asOf)
+				holds := fmt.Sprintf("until %s, %d days left", w.Expires.Format(time.DateOnly), left)
+				switch {
+				case left < 0:
+					holds = "expired on " + w.Expires.Format(time.DateOnly)
+					expired++
+				case left == 0:
+					holds = fmt.Sprintf("until %s, its last day", w.Expires.Format(time.DateOnly))
+				case left == 1:
+					holds = fmt.Sprintf("until %s, 1 day left", w.Expires.Format(time.DateOnly))
+				}
+				fmt.Fprintf(&out, "%s  %s  %s  %s: %s\n", w.ID, w.Kind, render.Visible(w.Covers()), holds, render.Visible(w.Reason))
+			}
+			fmt.Fprintf(&out, "result: %d waivers, %d expired\n", len(set.All()), expired)
+			if _, err := io.WriteString(s.out, out.String()); err != nil {
+				return unwritten(err)
+			}
+			return nil
+		},
+	}
+	c.Flags().StringVar(&at, "now", "", "as of this `INSTANT`, as 2027-01-31T00:00:00Z")
+	return c
+}
+
+// readWaivers reads a file of waivers; none for "".
+func readWaivers(name string, asOf time.Time) (*waiver.Set, error) {
+	if name == "" {
+		return nil, nil
+	}
+	data, err := readBounded(name, waiver.MaxBytes)
+	if err != nil {
+		return nil, hinted{fmt.Errorf("reading the waivers %q: %w", name, collect.Cause(err)), "akscert waiver --help shows what such a file has"}
+	}
+	var rules []string
+	for _, r := range audit.Rules() {
+		rules = append(rules, r.Name)
+	}
+	set, err := waiver.Parse(name, data, asOf, rules)
+	var bad *waiver.Error
+	if errors.As(err, &bad) {
+		return nil, hinted{err, bad.Hint}
+	}
+	return set, err
+}
+
+// readBounded reads a file, and of one that is larger than most no more than it
+// takes to tell.
+func readBounded(name string, most int64) ([]byte, error) {
+	f, err := os.Open(name)
+	if err != nil {
+		return nil, err
+	}
+	defer f.Close()
+	return io.ReadAll(io.LimitReader(f, most+1))
+}

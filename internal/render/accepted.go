@@ -1,0 +1,75 @@
+package render
+
+import (
+	"fmt"
+	"io"
+
+	"github.com/akscert/akscert/pkg/report"
+)
+
+// accept lists what is waived, by whom and until when, and the waivers that have
+// expired or that nothing needs.
+func accept(w io.Writer, r *report.Report, look Look) {
+	if len(r.Waivers) == 0 {
+		return
+	}
+	covered := map[string][]string{} // by a waiver's id
+	add := func(by *report.Waived, expired, what string) {
+		if by != nil {
+			expired = by.ID
+		}
+		covered[expired] = append(covered[expired], what)
+	}
+	for _, f := range r.Findings {
+		add(f.Waiver, f.ExpiredWaiver, fmt.Sprintf("%s  %s: %s", paint(Visible(string(f.Severity)), string(f.Severity), look.Color), Visible(f.Rule), Visible(f.Message)))
+	}
+	for _, g := range r.Gaps {
+		add(g.Waiver, g.ExpiredWaiver, fmt.Sprintf("not examined: %s (%s)", Visible(g.Message), Visible(string(g.Reason))))
+	}
+	fmt.Fprintln(w, "\nWaived")
+	for _, waiver := range r.Waivers {
+		name, expires := Visible(waiver.ID), Visible(waiver.Expires)
+		switch waiver.Status {
+		case report.WaiverExpired:
+			fmt.Fprintf(w, "  waiver %s expired on %s: what it covered counts again (%s)\n", name, expires, Visible(waiver.Reason))
+		case report.WaiverUnused:
+			fmt.Fprintf(w, "  waiver %s (until %s) is unused: nothing needs it\n", name, expires)
+			continue
+		default:
+			fmt.Fprintf(w, "  %s  until %s: %s\n", name, expires, Visible(waiver.Reason))
+		}
+		const most = 5
+		rows := covered[waiver.ID]
+		for i, what := range rows {
+			if i == most && len(rows) > most+1 && !look.Wide {
+				fmt.Fprintf(w, "     and %d more\n", len(rows)-most)
+				break
+			}
+			fmt.Fprintf(w, "     %s\n", what)
+		}
+	}
+}
+
+// waivedBy is what stands behind a row that is waived.
+func waivedBy(waiver *report.Waived) string {
+	if waiver == nil {
+		return ""
+	}
+	return " (waived by " + Visible(waiver.ID) + ")"
+}
+
+// waivedUntil is the day until which nothing needs a remedy, for every finding
+// that it helps against is waived or only informs; "" for none.
+func waivedUntil(r *report.Report, remedy string) string {
+	first := ""
+	for _, f := range r.Findings {
+		switch {
+		case f.RemedyID != remedy:
+		case f.Waiver == nil && f.Severity != report.SeverityInfo:
+			return ""
+		case f.Waiver != nil && (first == "" || f.Waiver.Expires < first):
+			first = f.Waiver.Expires
+		}
+	}
+	return first
+}
