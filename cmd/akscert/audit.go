@@ -1,7 +1,9 @@
 package main
 
 import (
+	"context"
 	"crypto/x509"
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -31,21 +33,14 @@ func auditCommand(s streams, now time.Time, code *int) *cobra.Command {
 	c := &cobra.Command{
 		Use:   "audit",
 		Short: "audit the certificates of clusters",
-		Long: `Audit reads the certificates in a kubeconfig, shakes hands with the API server,
-asks it and, through it, every kubelet, and, for a cluster named in Azure, reads
-every node's certificates by run-command. It judges each: which expires next,
-whether it renews itself, what to do, and what could not be looked at. It only
-reads, and runs no exec plugin unless --allow-exec says so.
-
-Which clusters: the current context, unless --context or --all-contexts say
-otherwise; or those in Azure that -g, -n, --tag and --subscription pick; or those
-in a file. A context and a cluster in Azure that are the same are audited once.
-The exit code is for CI jobs: see akscert help exit-codes.`,
-		Example: `  akscert audit
-  akscert audit -g GROUP -n CLUSTER
+		Long: `Audit reads a kubeconfig, shakes hands with the API server, asks it and every
+kubelet and, for a cluster named in Azure, runs a read-only script on its nodes:
+sources kubeconfig, apiserver, kubeapi, kubelet, arm and node. It says what
+expires next, what to do, and what could not be looked at. Which clusters: the
+current context, unless flags of the scope say others.`,
+		Example: `  akscert audit -g GROUP -n CLUSTER
   akscert audit --all-subscriptions --tag env=prod -o ndjson
-  az aks list --query '[].id' -o tsv | akscert audit --clusters-from -
-  akscert audit --all-contexts --fail-on critical -o json | jq '.certificates[0]'`,
+  akscert audit --all-contexts --fail-on critical -o json | jq '.findings[0]'`,
 		Args: noArguments,
 		RunE: func(c *cobra.Command, _ []string) error {
 			ctx, cancel, err := l.bound(c.Context())
@@ -73,6 +68,9 @@ The exit code is for CI jobs: see akscert help exit-codes.`,
 			}
 
 			// The sentence: find targets → collect observations → audit → report → render → exit code.
+			progress := newProgress(s.err, judge.quiet)
+			defer progress.end()
+			judge.s.err = progress
 			var client *azure.Client
 			fleet := l.fleet()
 			if where.needsAzure() {
@@ -81,14 +79,14 @@ The exit code is for CI jobs: see akscert help exit-codes.`,
 				}
 				fleet.Resolve = where.in.resolve(client)
 			}
-			progress := newProgress(s.err, judge.quiet)
-			judge.s.err = progress
 			collectors, named, err := choose(sources, collectors(progress, l, client, ways{allowExec, perPool}))
 			if err != nil {
 				return err
 			}
 			targets, gaps, err := where.find(ctx, client)
-			if err != nil {
+			if early, ok := endedEarly(ctx); ok && err != nil {
+				targets, gaps = nil, append(gaps, early) // a report says so, and no more
+			} else if err != nil {
 				return err
 			}
 			if part != nil {
@@ -104,28 +102,40 @@ The exit code is for CI jobs: see akscert help exit-codes.`,
 				input.AllowIncomplete = false // nothing matched, which no flag makes good
 			}
 			r, err := judge.examine(ctx, examination{targets: targets, collectors: collectors, fleet: fleet, input: input, progress: progress})
+			progress.end()
+			if client != nil {
+				running(judge, client)
+			}
 			if err != nil {
 				return err
 			}
 			*code = r.ExitCode
-			if client != nil {
-				running(judge, client)
-			}
 			return judge.finish(r)
 		},
 	}
 	flags := c.Flags()
 	flags.SortFlags = false
 	where.flags(c)
-	flags.StringVar(&sources, "sources", "", "only these `SOURCES`, comma-separated, of kubeconfig,apiserver,arm,node,kubelet,kubeapi; or without: --sources=-node")
-	flags.BoolVar(&allowExec, "allow-exec", false, "run the exec plugin that a kubeconfig names, to sign in to the API server")
-	flags.StringVar(&nodes, "nodes", "all", "ask `WHICH` nodes: all, or per-pool=N for a sample")
-	flags.StringVar(&shard, "shard", "", "only part `I/N` of the clusters, I from 0; see akscert merge")
+	flags.StringVar(&sources, "sources", "", "these `SOURCES` alone, or without: --sources=-node")
+	flags.BoolVar(&allowExec, "allow-exec", false, "run the exec plugin of a kubeconfig, to sign in")
+	flags.StringVar(&nodes, "nodes", "all", "ask `WHICH`: all, or a sample: per-pool=3")
+	flags.StringVar(&shard, "shard", "", "part `I/N` of the clusters; see akscert merge")
 	l.flags(flags)
-	flags.DurationVar(&l.cluster, "cluster-timeout", 15*time.Minute, "bound one cluster")
+	flags.DurationVar(&l.cluster, "cluster-timeout", 15*time.Minute, "bound one cluster to this `LONG`")
 	j.flags(c)
-	complete(c, "sources", "kubeconfig", "apiserver", "arm", "node", "kubelet", "kubeapi")
+	_ = c.RegisterFlagCompletionFunc("sources", completeSources) // fails only for a flag that is not there
 	return c
+}
+
+// endedEarly is the gap for an audit that a signal ended before it knew what to
+// look at.
+func endedEarly(ctx context.Context) (report.Gap, bool) {
+	var by interrupted
+	if !errors.As(context.Cause(ctx), &by) {
+		return report.Gap{}, false
+	}
+	return report.Gap{Source: report.SourceARM, Count: 1, Reason: report.ReasonInterrupted, Retryable: true,
+		Message: "interrupted before it was known which clusters there are", Hint: "run it again"}, true
 }
 
 // source is a collector, and whether a default audit has a use for it.

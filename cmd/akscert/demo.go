@@ -34,7 +34,7 @@ a network. It exits 0 whatever it finds.
 With --serve it keeps the sample running and prints the environment that points
 akscert audit, or az, at it.`,
 		Example: `  akscert demo
-  akscert demo -o json | jq '.findings[] | .rule'
+  akscert demo -o json | jq '.findings[].rule'
   akscert demo --serve`,
 		Args: noArguments,
 		RunE: func(c *cobra.Command, _ []string) (err error) {
@@ -67,14 +67,14 @@ akscert audit, or az, at it.`,
 		},
 	}
 	c.Flags().SortFlags = false
-	c.Flags().BoolVar(&serve, "serve", false, "keep the sample running, and print the environment that points at it")
+	c.Flags().BoolVar(&serve, "serve", false, "keep it running, and print what points at it")
 	c.Flags().BoolVar(&stuck, "stuck", false, "audit the cluster that only --timeout ends, too")
-	c.Flags().IntVar(&o.Clusters, "clusters", 0, "add so many healthy clusters, half of them in a second subscription")
-	c.Flags().IntVar(&o.NodesPerCluster, "nodes-per-cluster", 3, "of so many nodes each")
-	c.Flags().IntVar(&o.Nodes, "nodes", 0, "add a healthy cluster of so many nodes")
+	c.Flags().IntVar(&o.Clusters, "clusters", 0, "add this `MANY`, half in a second subscription")
+	c.Flags().IntVar(&o.NodesPerCluster, "nodes-per-cluster", 3, "of this `MANY` nodes each")
+	c.Flags().IntVar(&o.Nodes, "nodes", 0, "add a cluster of this `MANY` nodes")
 	c.Flags().BoolVar(&o.Limits, "limits", false, "throttle as Azure does")
-	c.Flags().DurationVar(&o.Latency, "latency", 0, "how long a script takes at least, as 20s in Azure")
-	c.Flags().BoolVar(&o.AllowAnyScript, "allow-any-script", false, "run any script that is posted, as you, on this machine")
+	c.Flags().DurationVar(&o.Latency, "latency", 0, "what a script takes at least: this `LONG`, as 20s")
+	c.Flags().BoolVar(&o.AllowAnyScript, "allow-any-script", false, "run any script that is posted, as you, here")
 	l.flags(c.Flags())
 	j.flags(c)
 	return c
@@ -110,6 +110,9 @@ func auditEstate(ctx context.Context, j judge, l limits, estate *demo.Estate, st
 			return 0, err
 		}
 	}
+	progress := newProgress(j.s.err, j.quiet)
+	defer progress.end()
+	j.s.err = progress
 	var in inAzure
 	in.config.FirstPoll, in.config.PollEvery = 100*time.Millisecond, 200*time.Millisecond
 	client, err := in.connect(j, l.connect)
@@ -127,8 +130,6 @@ func auditEstate(ctx context.Context, j judge, l limits, estate *demo.Estate, st
 			targets = slices.DeleteFunc(targets, func(t target.Target) bool { return t.Name == cluster.Name })
 		}
 	}
-	progress := newProgress(j.s.err, j.quiet)
-	j.s.err = progress
 	chosen, _, err := choose("", collectors(progress, l, client, ways{}))
 	if err != nil {
 		return 0, err

@@ -49,7 +49,7 @@ func (j judge) examine(ctx context.Context, e examination) (*report.Report, erro
 		e.progress.expect(len(e.targets))
 		defer e.progress.end()
 	}
-	collect.Each(ctx, e.targets, e.collectors, e.fleet, func(_ int, v collect.Visit) {
+	collect.Each(ctx, e.targets, e.collectors, e.fleet, func(v collect.Visit) {
 		for _, b := range v.Batches {
 			j.said("looked at %s of %s in %s", b.Source, render.Visible(b.Target.Name+b.Target.Operand), b.Took.Round(time.Millisecond))
 		}

@@ -21,11 +21,11 @@ import (
 )
 
 func inspectCommand(s streams, now time.Time, code *int) *cobra.Command {
-	var j judging
+	j := judging{all: true} // who names a file wants to see what is in it
 	var l limits
 	c := &cobra.Command{
 		Use:   "inspect [FILE|DIR|HOST:PORT|-]…",
-		Short: "judge certificates in files, folders, manifests and live endpoints",
+		Short: "judge certificates in files, manifests and live endpoints",
 		Long: `Inspect reads what you have at hand and judges it as audit does: PEM bundles,
 DER, PKCS#7, kubeconfigs, Kubernetes manifests (YAML or JSON), the output of
 openssl x509 -text or -dates, and live endpoints. Keys are passed over.

@@ -27,9 +27,9 @@ type limits struct {
 }
 
 func (l *limits) flags(f *pflag.FlagSet) {
-	f.DurationVar(&l.timeout, "timeout", 30*time.Minute, "bound the whole run")
-	f.DurationVar(&l.connect, "connect-timeout", 10*time.Second, "bound one handshake or request")
-	f.IntVar(&l.parallel, "parallel", 16, "look at this `MANY` places at once")
+	f.DurationVar(&l.timeout, "timeout", 30*time.Minute, "bound the whole run to this `LONG`")
+	f.DurationVar(&l.connect, "connect-timeout", 10*time.Second, "bound a request to this `LONG`")
+	f.IntVar(&l.parallel, "parallel", 16, "look at `MANY` places at once")
 }
 
 // fleet is how many targets are in flight together. A cluster that waits for its
@@ -62,14 +62,15 @@ type judging struct {
 	output, color, annotations      string
 	offered, reports                []string
 	quiet, verbose                  bool
+	all, ascii                      bool // of the table
 }
 
 func (j *judging) flags(c *cobra.Command) {
 	f := c.Flags()
-	f.StringVar(&j.warnAt, "warn-at", "", "warn at this `POINT`: 80% of the lifetime used, or time left as 30d, 36h, 2w (default 80%, no earlier than 365d before)")
-	f.StringVar(&j.criticalAt, "critical-at", "", "critical at this `POINT` (default 95%, no earlier than 90d before)")
-	f.StringVar(&j.failOn, "fail-on", "warning", "exit 1 at this `SEVERITY` or worse: due, warning, critical, expired or none")
-	f.BoolVar(&j.allowIncomplete, "allow-incomplete", false, "exit 0, not 3, when nothing fails but part could not be examined")
+	f.StringVar(&j.warnAt, "warn-at", "", "warn at this `POINT`: 80% of the lifetime used, or 30d left")
+	f.StringVar(&j.criticalAt, "critical-at", "", "critical at this `POINT`: 95%, or 36h, 2w left")
+	f.StringVar(&j.failOn, "fail-on", "warning", "exit 1 from this `SEVERITY` on, or none")
+	f.BoolVar(&j.allowIncomplete, "allow-incomplete", false, "exit 0, not 3, when part could not be examined")
 	f.StringVar(&j.waivers, "waivers", "", "what this `FILE` waives fails nothing; see akscert waiver")
 	f.StringVar(&j.now, "now", "", "judge as of this `INSTANT`, as 2027-01-31T00:00:00Z")
 	j.outputFlags(c, formatNames()...)
@@ -85,16 +86,26 @@ func (j *judging) outputFlags(c *cobra.Command, offered ...string) {
 		j.failOn = "warning"
 	}
 	j.offered = offered
-	f.StringVarP(&j.output, "output", "o", "table", "print a `FORMAT`: "+strings.Join(offered, ", "))
+	f.StringVarP(&j.output, "output", "o", "table", "print a `FORMAT`: "+few(offered))
 	if len(offered) == len(formats()) {
-		f.StringArrayVar(&j.reports, "report", nil, "also write the report to a file, as `FORMAT=PATH`; as often as you like")
-		f.StringVar(&j.annotations, "annotations", "", "tell a CI system the worst, on stderr: github, azure-devops or auto")
+		f.BoolVar(&j.all, "all", j.all, "every row of the table, also those that are ok")
+		f.BoolVar(&j.ascii, "ascii", false, "a table in ASCII alone")
+		f.StringArrayVar(&j.reports, "report", nil, "also write a file, as `FORMAT=PATH`; repeatable")
+		f.StringVar(&j.annotations, "annotations", "", "tell this CI `SYSTEM` too: github, azure-devops, auto")
 		complete(c, "annotations", string(render.GitHub), string(render.AzureDevOps), "auto", "none")
 	}
-	f.StringVar(&j.color, "color", "auto", "colour: auto, always or never")
+	f.StringVar(&j.color, "color", "auto", "colour this `WHEN`: auto, always, never")
 	f.BoolVarP(&j.quiet, "quiet", "q", false, "no notes on stderr")
 	completeFormats(c, offered)
 	complete(c, "color", "auto", "always", "never")
+}
+
+// few names what is offered, where a line has room for it.
+func few(offered []string) string {
+	if len(offered) > 5 {
+		return "see akscert help formats"
+	}
+	return strings.Join(offered, ", ")
 }
 
 // judge is what those flags said, checked.
@@ -201,7 +212,7 @@ func (j judge) said(format string, args ...any) {
 }
 
 func (j judge) look() render.Look {
-	look := render.Look{Wide: j.output == "wide"}
+	look := render.Look{Wide: j.output == "wide", All: j.all, ASCII: j.ascii}
 	terminal := false
 	if f, ok := j.s.out.(*os.File); ok && term.IsTerminal(int(f.Fd())) {
 		terminal = true

@@ -35,6 +35,7 @@ type progress struct {
 	nodes, asked     int
 	lines            int // nodes done when the last line was written
 	announced        int
+	ended            bool
 	stop             chan struct{}
 }
 
@@ -132,7 +133,7 @@ func (p *progress) ran(done, total, gaps int) {
 	p.announced = max(p.announced, total)
 	if p.bars != nil {
 		if p.nodeBar == nil && total > 0 {
-			p.nodeBar = p.bar("nodes", total)
+			p.nodeBar = p.bar("nodes", 0) // a bar with a total ends there, and this one grows
 		}
 		if p.nodeBar != nil {
 			p.nodeBar.SetTotal(int64(total), false)
@@ -170,17 +171,26 @@ func (p *progress) beat() {
 }
 
 // end stops telling, and takes the bars away.
+// What is still said then goes straight to stderr. It may be called twice.
 func (p *progress) end() {
-	close(p.stop)
-	if p.bars == nil {
+	p.mu.Lock()
+	bars, drawn := p.bars, []*mpb.Bar{p.clusterBar, p.nodeBar}
+	ended := p.ended
+	p.bars, p.ended = nil, true
+	p.mu.Unlock()
+	if ended {
 		return
 	}
-	for _, b := range []*mpb.Bar{p.clusterBar, p.nodeBar} {
+	close(p.stop)
+	if bars == nil {
+		return
+	}
+	for _, b := range drawn {
 		if b != nil {
 			b.Abort(true)
 		}
 	}
-	p.bars.Shutdown()
+	bars.Wait() // not Shutdown, which does not wait for what Abort has to wipe
 }
 
 func some(n int, what string) string {

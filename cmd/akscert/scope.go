@@ -23,6 +23,7 @@ type scope struct {
 	contexts      discover.Scope
 	groups, names []string
 	subscriptions []string
+	subscribed    bool // subscriptions were named by hand: all of their clusters are meant
 	everywhere    bool // all subscriptions
 	tags          []string
 	from          string // a clusters file
@@ -34,15 +35,15 @@ type scope struct {
 
 func (s *scope) flags(c *cobra.Command) {
 	f := c.Flags()
-	f.StringVar(&s.contexts.Kubeconfig, "kubeconfig", "", "the kubeconfig `FILE` (default: $KUBECONFIG, else ~/.kube/config)")
-	f.StringArrayVar(&s.contexts.Contexts, "context", nil, "audit this `CONTEXT`; repeatable (default: the current one)")
-	f.BoolVar(&s.contexts.All, "all-contexts", false, "audit every context of the kubeconfig")
-	f.StringArrayVarP(&s.groups, "resource-group", "g", nil, "clusters in this resource `GROUP` in Azure; repeatable, and may be a pattern as 'prod-*'")
-	f.StringArrayVarP(&s.names, "name", "n", nil, "clusters of this `NAME` in Azure; repeatable, and may be a pattern")
-	f.StringArrayVar(&s.tags, "tag", nil, "clusters with this `TAG` in Azure, as env=prod; repeatable, all have to match")
-	f.StringArrayVar(&s.subscriptions, "subscription", nil, "look in this `SUBSCRIPTION`, id or name; repeatable (default: $AKSCERT_SUBSCRIPTION, $AZURE_SUBSCRIPTION_ID, az's own)")
-	f.BoolVar(&s.everywhere, "all-subscriptions", false, "look in every subscription that the identity sees")
-	f.StringVar(&s.from, "clusters-from", "", "audit the clusters that `FILE` names, one ARM id or context a line; - for stdin")
+	f.StringVar(&s.contexts.Kubeconfig, "kubeconfig", "", "the kubeconfig `FILE` (default: $KUBECONFIG)")
+	f.StringArrayVar(&s.contexts.Contexts, "context", nil, "this `CONTEXT` (default: the current); repeatable")
+	f.BoolVar(&s.contexts.All, "all-contexts", false, "every context of the kubeconfig")
+	f.StringArrayVarP(&s.groups, "resource-group", "g", nil, "clusters in this `GROUP`, or 'prod-*'; repeatable")
+	f.StringArrayVarP(&s.names, "name", "n", nil, "clusters of this `NAME`, or pattern; repeatable")
+	f.StringArrayVar(&s.tags, "tag", nil, "clusters with this `TAG`: env=prod; all must match")
+	f.StringArrayVar(&s.subscriptions, "subscription", nil, "in this `SUBSCRIPTION`, id or name; repeatable")
+	f.BoolVar(&s.everywhere, "all-subscriptions", false, "in every subscription that you can see")
+	f.StringVar(&s.from, "clusters-from", "", "whose ids or contexts `FILE` lists; - for stdin")
 	s.in.flags(c)
 	_ = c.RegisterFlagCompletionFunc("context", func(c *cobra.Command, _ []string, _ string) ([]string, cobra.ShellCompDirective) {
 		targets, _, _ := discover.Kubeconfig(c.Context(), discover.Scope{Kubeconfig: s.contexts.Kubeconfig, All: true})
@@ -57,6 +58,7 @@ func (s *scope) flags(c *cobra.Command) {
 // check finds what cannot be meant. A flag that is given and empty, as from a CI
 // job's unset variable, must not turn the audit to whatever cluster is at hand.
 func (s *scope) check(c *cobra.Command) error {
+	s.subscribed = c.Flags().Changed("subscription")
 	for flag, values := range map[string][]string{"resource-group": s.groups, "name": s.names, "tag": s.tags, "subscription": s.subscriptions, "context": s.contexts.Contexts} {
 		for _, v := range values {
 			if v == "" && flag != "context" { // clientcmd allows a context without a name
@@ -64,12 +66,14 @@ func (s *scope) check(c *cobra.Command) error {
 			}
 		}
 	}
-	for _, flag := range []string{"clusters-from", "kubeconfig"} {
+	for _, flag := range []string{"clusters-from", "kubeconfig", "shard", "sources", "nodes"} {
 		if c.Flags().Changed(flag) && c.Flag(flag).Value.String() == "" {
 			return hinted{fmt.Errorf("--%s is empty", flag), "is a variable not set that it was given from?"}
 		}
 	}
 	switch {
+	case s.from != "" && s.azured():
+		return hinted{errors.New("--clusters-from excludes --resource-group, --name, --tag, --subscription and --all-subscriptions"), "the file says which clusters; filter it, or leave it out"}
 	case s.contexts.All && len(s.contexts.Contexts) > 0:
 		return hinted{errors.New("--context and --all-contexts exclude each other"), "name contexts, or audit every one"}
 	case s.everywhere && len(s.subscriptions) > 0:
@@ -83,7 +87,7 @@ func (s *scope) check(c *cobra.Command) error {
 
 // azured reports whether clusters are to be found in Azure.
 func (s *scope) azured() bool {
-	return len(s.groups)+len(s.names)+len(s.tags)+len(s.subscriptions) > 0 || s.everywhere
+	return len(s.groups)+len(s.names)+len(s.tags) > 0 || s.subscribed || s.everywhere
 }
 
 // inKubeconfig reports whether contexts were asked for.
@@ -138,14 +142,18 @@ func (s *scope) find(ctx context.Context, client *azure.Client) (targets []targe
 		if err := fleet.Check(); err != nil {
 			return nil, nil, err
 		}
-		if fleet.Subscriptions, err = s.look(ctx, client); err != nil {
-			return nil, nil, err
+		var why *azure.Error
+		if fleet.Subscriptions, err = s.look(ctx, client); errors.As(err, &why) && why.Retryable {
+			gaps = append(gaps, report.Gap{Source: report.SourceARM, Count: 1, Reason: why.Reason, Message: why.Message, Hint: why.Hint, Retryable: true})
+		} else if err != nil {
+			return nil, nil, usage(err)
+		} else {
+			found, missing, err := fleet.Find(ctx, client)
+			if err != nil {
+				return nil, nil, err
+			}
+			clusters, gaps = append(clusters, found...), append(gaps, missing...)
 		}
-		found, missing, err := fleet.Find(ctx, client)
-		if err != nil {
-			return nil, nil, err
-		}
-		clusters, gaps = append(clusters, found...), append(gaps, missing...)
 	}
 	var contexts []target.Target
 	if s.inKubeconfig() || !s.needsAzure() && s.from == "" {
@@ -155,7 +163,8 @@ func (s *scope) find(ctx context.Context, client *azure.Client) (targets []targe
 		}
 		contexts, gaps = found, append(gaps, missing...)
 		if len(s.listed.Clusters) > 0 {
-			clusters = discover.Describe(ctx, client, clusters)
+			described, missing := discover.Describe(ctx, client, clusters)
+			clusters, gaps = described, append(gaps, missing...)
 		}
 	}
 	return discover.Join(contexts, clusters), gaps, nil
@@ -166,14 +175,11 @@ func (s *scope) look(ctx context.Context, client *azure.Client) ([]string, error
 	if s.everywhere {
 		all, err := client.Subscriptions(ctx)
 		if err != nil {
-			return nil, usage(err)
+			return nil, err
 		}
 		ids := make([]string, 0, len(all))
 		for _, one := range all {
 			ids = append(ids, one.ID)
-		}
-		if len(ids) == 0 {
-			return nil, hinted{errors.New("the identity that is signed in sees no subscription"), "az account list shows them; give it the role Reader on those it is to audit"}
 		}
 		return ids, nil
 	}
@@ -185,7 +191,7 @@ func (s *scope) look(ctx context.Context, client *azure.Client) ([]string, error
 	for _, name := range names {
 		id, err := client.Subscription(ctx, name)
 		if err != nil {
-			return nil, usage(err)
+			return nil, err
 		}
 		ids = append(ids, id)
 	}

@@ -213,7 +213,7 @@ func (l *limits) turn(ctx context.Context) error {
 		return nil
 	}
 	if deadline, ok := ctx.Deadline(); ok && from.After(deadline) {
-		return noTurn()
+		return noTurn(ctx)
 	}
 	return l.sleep(ctx, wait)
 }
@@ -253,7 +253,7 @@ func (l *limits) take(ctx context.Context, name string, every rate.Limit, burst 
 	}
 	if deadline, ok := ctx.Deadline(); ok && now.Add(wait).After(deadline) {
 		turn.CancelAt(now)
-		return noTurn()
+		return noTurn(ctx)
 	}
 	if err := l.sleep(ctx, wait); err != nil {
 		turn.CancelAt(l.now())
@@ -262,10 +262,10 @@ func (l *limits) take(ctx context.Context, name string, every rate.Limit, burst 
 	return nil
 }
 
-func noTurn() error {
+func noTurn(ctx context.Context) error {
 	return &Error{Reason: report.ReasonTimeout, Retryable: true,
 		Message: "Azure's limits leave no turn for this within the run's time",
-		Hint:    "give the run more time with --timeout, or ask for fewer clusters at once"}
+		Hint:    moreTime(ctx) + ", or ask for fewer clusters at once"}
 }
 
 // subscriptionOf reads the subscription of an ARM path; empty without one.

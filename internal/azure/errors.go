@@ -69,9 +69,18 @@ func (c *Client) fail(ctx context.Context, a asking, err error) error {
 func ended(ctx context.Context, what string) *Error {
 	if errors.Is(context.Cause(ctx), context.DeadlineExceeded) {
 		return &Error{Reason: report.ReasonTimeout, Message: what + ": the time was up before Azure had answered",
-			Hint: "give the run more time with --timeout", Retryable: true}
+			Hint: moreTime(ctx), Retryable: true}
 	}
 	return &Error{Reason: report.ReasonInterrupted, Message: what + ": interrupted", Hint: "run it again", Retryable: true}
+}
+
+// moreTime is how to give ctx more, as whoever bounded it says.
+func moreTime(ctx context.Context) string {
+	var bound interface{ Hint() string }
+	if errors.As(context.Cause(ctx), &bound) {
+		return bound.Hint()
+	}
+	return "give the run more time with --timeout"
 }
 
 func fromTransport(a asking, err error) *Error {

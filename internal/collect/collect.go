@@ -80,9 +80,9 @@ type Collector interface {
 // Ended is the gap for something at location that was not looked at because
 // ctx, the whole run, ended first.
 func Ended(ctx context.Context, location string) *Gap {
-	if errors.Is(context.Cause(ctx), errTargetTimeout) {
+	if why, ok := errors.AsType[targetTimeout](context.Cause(ctx)); ok {
 		return &Gap{Location: location, Reason: report.ReasonTimeout, Retryable: true,
-			Message: "the cluster's time was up before this was looked at", Hint: "give each cluster more time with --cluster-timeout"}
+			Message: "the cluster's time was up before this was looked at", Hint: why.Hint()}
 	}
 	if errors.Is(context.Cause(ctx), context.DeadlineExceeded) {
 		return &Gap{Location: location, Reason: report.ReasonTimeout, Retryable: true,

@@ -2,7 +2,6 @@ package collect
 
 import (
 	"context"
-	"fmt"
 	"sync"
 	"time"
 
@@ -38,12 +37,21 @@ type Visit struct {
 	Gaps    []report.Gap
 }
 
-var errTargetTimeout = fmt.Errorf("the cluster's time was up: %w", context.DeadlineExceeded)
+// targetTimeout is why a target's context ended before the run's.
+type targetTimeout struct{}
+
+func (targetTimeout) Error() string { return "the cluster's time was up" }
+
+// Is makes it a deadline.
+func (targetTimeout) Is(err error) bool { return err == context.DeadlineExceeded }
+
+// Hint is what to do about it, for whoever tells of it.
+func (targetTimeout) Hint() string { return "give each cluster more time with --cluster-timeout" }
 
 // Each looks at every target with every collector, and calls done with each
 // target's visit as it ends, in whatever order that is; calls do not overlap. A
 // target whose turn had not come when ctx ended has a gap for each collector.
-func Each(ctx context.Context, targets []target.Target, collectors []Collector, fleet Fleet, done func(index int, v Visit)) {
+func Each(ctx context.Context, targets []target.Target, collectors []Collector, fleet Fleet, done func(Visit)) {
 	turns := make(chan int)
 	var workers sync.WaitGroup
 	var one sync.Mutex
@@ -52,7 +60,7 @@ func Each(ctx context.Context, targets []target.Target, collectors []Collector, 
 			for i := range turns {
 				v := visit(ctx, targets[i], collectors, fleet)
 				one.Lock()
-				done(i, v)
+				done(v)
 				one.Unlock()
 			}
 		})
@@ -68,7 +76,7 @@ func Each(ctx context.Context, targets []target.Target, collectors []Collector, 
 func visit(ctx context.Context, t target.Target, collectors []Collector, fleet Fleet) Visit {
 	if fleet.Timeout > 0 {
 		var cancel context.CancelFunc
-		ctx, cancel = context.WithTimeoutCause(ctx, fleet.Timeout, errTargetTimeout)
+		ctx, cancel = context.WithTimeoutCause(ctx, fleet.Timeout, targetTimeout{})
 		defer cancel()
 	}
 	v := Visit{Batches: make([]Batch, len(collectors))}

@@ -34,8 +34,9 @@ func ARM(ctx context.Context, azure Azure, subscription, group, name string, adm
 		var why explained
 		if errors.As(err, &why) {
 			reason, message, hint, retryable := why.Gap()
-			if ctx.Err() != nil {
-				// Ended before it was read: a report says so, and no more.
+			if ctx.Err() != nil || retryable {
+				// Ended before it was read, or out of reach for now: a report says
+				// so, and no more.
 				id := strings.ToLower("/subscriptions/" + subscription + "/resourceGroups/" + group + "/providers/Microsoft.ContainerService/managedClusters/" + name)
 				return target.Target{ID: id, Name: name}, []report.Gap{{Cluster: id, Source: report.SourceARM, Count: 1,
 					Reason: reason, Message: message, Hint: hint, Retryable: retryable}}, nil

@@ -127,7 +127,11 @@ func TestJoinTheSample(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	joined := discover.Join(contexts, discover.Describe(t.Context(), c, listed.Clusters))
+	described, missing := discover.Describe(t.Context(), c, listed.Clusters)
+	if len(missing) > 0 {
+		t.Fatalf("gaps %+v", missing)
+	}
+	joined := discover.Join(contexts, described)
 	if len(joined) != 1 || joined[0].Context != "healthy" || joined[0].ID != listed.Clusters[0].ID {
 		t.Fatalf("%+v", joined)
 	}

@@ -74,20 +74,30 @@ func (f Fleet) Find(ctx context.Context, azure Lister) ([]target.Target, []repor
 	if ctx.Err() != nil {
 		return targets, gaps, nil // what is missing was just not seen yet
 	}
-	for _, word := range f.Groups {
-		if !named(word, listed, func(a target.ARM) string { return a.ResourceGroup }) {
-			gaps = append(gaps, f.absent(fmt.Sprintf("no cluster is in a group %q", word)))
-		}
-	}
-	for _, word := range f.Names {
-		if !named(word, listed, func(a target.ARM) string { return a.Name }) {
-			gaps = append(gaps, f.absent(fmt.Sprintf("no cluster is called %q", word)))
-		}
-	}
+	group, name := func(a target.ARM) string { return a.ResourceGroup }, func(a target.ARM) string { return a.Name }
+	gaps = append(gaps, f.unmet(f.Groups, listed, group, "no cluster is in a group %q", func(a target.ARM) bool { return oneOf(f.Names, a.Name) && tagged(f.Tags, a.Tags) })...)
+	gaps = append(gaps, f.unmet(f.Names, listed, name, "no cluster is called %q", func(a target.ARM) bool { return oneOf(f.Groups, a.ResourceGroup) && tagged(f.Tags, a.Tags) })...)
 	if len(targets) == 0 && len(gaps) == 0 {
 		gaps = append(gaps, f.absent(fmt.Sprintf("none of %d clusters is what was asked for", len(listed))))
 	}
 	return targets, gaps, nil
+}
+
+// unmet is a gap for each word that names no cluster, or only ones that the other
+// filters leave out.
+func (f Fleet) unmet(words []string, listed []target.ARM, of func(target.ARM) string, none string, others func(target.ARM) bool) []report.Gap {
+	left := slices.DeleteFunc(slices.Clone(listed), func(a target.ARM) bool { return !others(a) })
+	var gaps []report.Gap
+	for _, word := range words {
+		switch {
+		case named(word, left, of):
+		case named(word, listed, of):
+			gaps = append(gaps, f.absent(fmt.Sprintf(none+" that the other filters leave", word)))
+		default:
+			gaps = append(gaps, f.absent(fmt.Sprintf(none, word)))
+		}
+	}
+	return gaps
 }
 
 // oneOf reports whether name fits one of the patterns, or there are none.
@@ -147,9 +157,9 @@ func gap(err error, otherwise string) report.Gap {
 
 // Describe adds to clusters that are known by their ids alone what a listing of
 // their subscriptions tells, such as the names of their API servers, by which
-// Join knows them again. What cannot be had here is missed later, when the
-// cluster itself is read.
-func Describe(ctx context.Context, azure Lister, clusters []target.Target) []target.Target {
+// Join knows them again. What cannot be listed is a gap: a cluster that is not
+// known again may be audited twice, by its context and by its id.
+func Describe(ctx context.Context, azure Lister, clusters []target.Target) ([]target.Target, []report.Gap) {
 	var in []string
 	for _, t := range clusters {
 		if t.ARM != nil && t.ARM.Listed && t.ARM.FQDN == "" && !slices.Contains(in, strings.ToLower(t.ARM.SubscriptionID)) {
@@ -157,10 +167,16 @@ func Describe(ctx context.Context, azure Lister, clusters []target.Target) []tar
 		}
 	}
 	if len(in) == 0 {
-		return clusters
+		return clusters, nil
 	}
 	known := map[string]target.ARM{}
-	listed, _ := azure.Clusters(ctx, in)
+	listed, problems := azure.Clusters(ctx, in)
+	var gaps []report.Gap
+	for _, err := range problems {
+		g := gap(err, "listing clusters failed")
+		g.Message += "; a cluster that is named by its id and by a context may have been audited twice"
+		gaps = append(gaps, g)
+	}
 	for _, a := range listed {
 		known[strings.ToLower(a.ID)] = a
 	}
@@ -170,5 +186,5 @@ func Describe(ctx context.Context, azure Lister, clusters []target.Target) []tar
 			clusters[i] = inARM(a)
 		}
 	}
-	return clusters
+	return clusters, gaps
 }

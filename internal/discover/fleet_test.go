@@ -212,11 +212,15 @@ func TestJoin(t *testing.T) {
 func TestDescribe(t *testing.T) {
 	e := &estate{listed: []target.ARM{arm("rg", "Web"), arm("rg", "other")}, problems: []error{errors.New("not told here")}}
 	known := []target.Target{inARM(listedID(strings.ToUpper(webID))), inARM(listedID(blogID)), inARM(arm("rg", "hasOne"))}
-	got := Describe(t.Context(), e, known)
+	got, gaps := Describe(t.Context(), e, known)
+	if len(gaps) != 1 || !strings.Contains(gaps[0].Message, "audited twice") {
+		t.Errorf("gaps %+v", gaps)
+	}
 	if len(got) != 3 || got[0].ARM.FQDN != "web.hcp.example" || got[0].ID != known[0].ID || got[1].ARM.FQDN != "" || len(e.asked) != 1 {
 		t.Errorf("%+v, asked %v", got, e.asked)
 	}
-	if e.asked = nil; len(Describe(t.Context(), e, known[2:])) != 1 || len(e.asked) > 0 {
+	e.asked = nil
+	if got, _ := Describe(t.Context(), e, known[2:]); len(got) != 1 || len(e.asked) > 0 {
 		t.Errorf("asked %v", e.asked)
 	}
 }

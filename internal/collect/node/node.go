@@ -99,9 +99,12 @@ func (c *Collector) ask(ctx context.Context, machines []target.Machine) []collec
 	places := c.gate()
 	var asking sync.WaitGroup
 	for i, m := range machines {
-		places <- struct{}{} // a place comes free, if only because ctx ends what holds it
 		asking.Go(func() {
-			defer func() { <-places }()
+			select {
+			case places <- struct{}{}:
+				defer func() { <-places }()
+			case <-ctx.Done(): // one says so
+			}
 			answers[i] = c.one(ctx, m)
 			gaps := 0
 			for _, o := range answers[i] {
