@@ -16,13 +16,16 @@ import (
 	"github.com/akscert/akscert/internal/waiver"
 )
 
+const waiverExamples = `  akscert waiver check waivers.yaml
+  akscert waiver check waivers.yaml | grep expired
+  akscert audit --waivers waivers.yaml`
+
 func waiverCommand(s streams, now time.Time) *cobra.Command {
 	c := &cobra.Command{
 		Use:   "waiver",
 		Short: "waivers: what somebody has decided to live with, for a while",
-		Long: `A waiver leaves findings, or gaps, out of the exit code, until a day that it has
-to name. What is waived stays in the report, with its severity. akscert audit
---waivers FILE reads:
+		Long: `A waiver leaves findings, or gaps, out of the exit code until a day that it has
+to name. What is waived stays in the report, with its severity. A file of them:
 
   waivers:
   - id: legacy-until-migration
@@ -38,18 +41,16 @@ to name. What is waived stays in the report, with its severity. akscert audit
 
 match has one of these or more, and all must fit: cluster (its id, name or
 context), source, role, node, subject, rule, sha256; for gaps cluster, source,
-node, location, and the list of reasons. Each is a glob of the whole value, in
-any case: * is anything, slashes too, ? is one character. What a finding does not
+node, location, and a list of reasons. Each is a glob of the whole value, in any
+case: * is anything, slashes too, ? is one character. What a finding does not
 have, such as the node of one about a cluster, does not fit.
 
-states are due, warning, critical, not-yet-valid and expired; for a finding that
-is not about a certificate's state, its severity. expires is the last day it
-holds, in UTC, at most 180 days ahead. A waiver that has expired is told, and what
-it covered counts again; one that nothing needs is told, too. A waived gap is
-still not examined: the exit code is 0, and the report says complete: false.`,
-		Example: `  akscert waiver check waivers.yaml
-  akscert audit -g GROUP -n CLUSTER --waivers waivers.yaml
-  akscert audit --all-contexts --waivers waivers.yaml -o json | jq .waivers`,
+states are due, warning, critical, not-yet-valid and expired: of a finding that
+is not about a certificate's state, its severity. expires is the last day, in
+UTC, at most 180 days ahead. After it the waiver is told, and what it covered
+counts again; one that nothing needs is told, too. A waived gap is still not
+examined: the exit code is 0, and the report says complete: false.`,
+		Example: waiverExamples,
 		Args: func(_ *cobra.Command, args []string) error {
 			if len(args) > 0 {
 				return hinted{fmt.Errorf("unknown command %q", args[0]), "akscert waiver check FILE"}
@@ -70,9 +71,7 @@ func waiverCheckCommand(s streams, now time.Time) *cobra.Command {
 		Long: `Check reads a file of waivers as an audit does, and lists them with the days
 that each has left. A file that an audit would refuse is an error: exit 2.
 Waivers that have expired are no error, and said to be.`,
-		Example: `  akscert waiver check waivers.yaml
-  akscert waiver check waivers.yaml | grep expired
-  akscert waiver check waivers.yaml --now 2027-01-31T00:00:00Z`,
+		Example: waiverExamples,
 		Args: func(_ *cobra.Command, args []string) error {
 			if len(args) != 1 {
 				return hinted{errors.New("check takes one file"), "akscert waiver check FILE"}
