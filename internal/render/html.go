@@ -9,6 +9,7 @@ import (
 	"html/template"
 	"io"
 	"math"
+	"regexp"
 	"strings"
 	"time"
 	"unicode"
@@ -59,7 +60,7 @@ func htmlHead(w io.Writer, r *report.Report, style []byte) {
 <style>%s</style>
 </head>
 <body>
-`, base64.StdEncoding.EncodeToString(sum[:]), r.AsOf.UTC().Format("2006-01-02"), template.HTMLEscapeString(Visible(string(r.Outcome))), style)
+`, base64.StdEncoding.EncodeToString(sum[:]), r.AsOf.UTC().Format("2006-01-02"), template.HTMLEscapeString(htmlVisible(string(r.Outcome))), style)
 }
 
 // A text longer than htmlLong is folded, and its first htmlCut characters stand for
@@ -69,7 +70,7 @@ const htmlLong, htmlCut = 600, 200
 // htmlWords are what the template may say.
 func htmlWords(r *report.Report) template.FuncMap {
 	return template.FuncMap{
-		"visible": htmlVisible,
+		"visible": func(s any) string { return htmlVisible(fmt.Sprint(s)) },
 		"long":    func(s string) bool { return len(s) > htmlLong && len([]rune(s)) > htmlLong },
 		"cut":     func(s string) string { return htmlVisible(string([]rune(s)[:htmlCut])) + "…" },
 		"class":   htmlClass,
@@ -94,7 +95,7 @@ func htmlWords(r *report.Report) template.FuncMap {
 		// A node's copy of the API server's certificate gates nothing, and is not painted.
 		"copied": func(c *report.Certificate) bool { return c.Role == report.RoleAPIServerCopy },
 		// Of all that a report links to, only the manual is a link here.
-		"linkable": func(s string) bool { return strings.HasPrefix(s, "https://learn.microsoft.com/") && s == Visible(s) },
+		"linkable": regexp.MustCompile(`^https://learn\.microsoft\.com/[\w./?=&#-]*$`).MatchString,
 	}
 }
 
@@ -291,7 +292,7 @@ func newHTMLLane(asOf time.Time, certificates []*report.Certificate) htmlLane {
 		case bins - 1:
 			at, x = "later", (htmlLater+100)/2
 		}
-		l.Marks = append(l.Marks, htmlMark{worst[i], htmlPercent(x), fmt.Sprintf("%s: %s, worst %s", at, htmlCounted(n, "certificate"), worst[i])})
+		l.Marks = append(l.Marks, htmlMark{worst[i], htmlPercent(x), fmt.Sprintf("%s: %s, worst %s", at, htmlCounted(n, "certificate"), htmlVisible(string(worst[i])))})
 	}
 	l.Words = fmt.Sprintf("%d past, %d within 30 days, %d within 90 days, %d within 24 months, %d later", number[0], month, quarter, years, number[bins-1])
 	if unknown > 0 {
