@@ -27,6 +27,9 @@ const (
 	containerdConfig    = "/etc/containerd/config.toml"
 )
 
+// nodeLabels are what a node of AKS is known by.
+const nodeLabels = "agentpool=nodepool1,kubernetes.azure.com/node-image-version=AKSUbuntu-2204gen2containerd-202601.13.0"
+
 // Node is a machine with a containerd and a kubelet, laid out as one of AKS.
 // No pod ever runs on it.
 type Node struct {
@@ -108,7 +111,7 @@ func (n *Node) Join(ctx context.Context, server *APIServer) error {
 			"contexts:\n- name: bootstrap-context\n  context:\n    cluster: localcluster\n    user: kubelet-bootstrap\n" +
 			"current-context: bootstrap-context\n",
 		kubeletFlags: "KUBELET_FLAGS=--config=" + kubeletConfig + " --kubeconfig=/var/lib/kubelet/kubeconfig" +
-			" --bootstrap-kubeconfig=" + BootstrapKubeconfig + " --node-ip=" + n.Addr.String() + " --v=2\n",
+			" --bootstrap-kubeconfig=" + BootstrapKubeconfig + " --node-ip=" + n.Addr.String() + " --node-labels=" + nodeLabels + " --v=2\n",
 	}
 	config, err := json.MarshalIndent(kubeletConfiguration(), "", "    ")
 	if err != nil {
