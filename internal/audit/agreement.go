@@ -15,9 +15,10 @@ import (
 // the first with the last already.
 func (a *Auditor) agreement() {
 	k, foreign := a.known, a.found(ruleCAMismatch) // so far only trust can have found one
-	// The CA that signed what the API server presents, wherever it was found.
+	// The CA that signed what the API server presents, wherever it was found. It
+	// is compared with what the nodes trust, so without any it is not looked for.
 	var signers []certs.Certificate
-	if k.handshake != nil && len(k.handshake.Presented) > 0 {
+	if len(k.trusted) > 0 && k.handshake != nil && len(k.handshake.Presented) > 0 {
 		for _, ca := range slices.Concat(k.kubeconfigCAs, k.clientCAs) {
 			if ok, _ := certs.ChainsTo(k.handshake.Presented, []certs.Certificate{ca}); ok {
 				signers = append(signers, ca)

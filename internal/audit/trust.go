@@ -4,6 +4,7 @@ import (
 	"crypto/x509"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -83,7 +84,10 @@ func verify(presented []certs.Certificate, roots *x509.CertPool, at time.Time) e
 	if presented[0].Strict == nil {
 		return errNotStrict
 	}
-	_, err := presented[0].Strict.Verify(x509.VerifyOptions{Roots: roots, Intermediates: pool(presented[1:]), CurrentTime: at,
+	// A root that the server presents too leads nowhere else than the one that is
+	// trusted, and crypto/x509 would check its signature once more to find out.
+	between := slices.DeleteFunc(slices.Clone(presented[1:]), func(c certs.Certificate) bool { return c.SelfSigned != nil && *c.SelfSigned })
+	_, err := presented[0].Strict.Verify(x509.VerifyOptions{Roots: roots, Intermediates: pool(between), CurrentTime: at,
 		KeyUsages: []x509.ExtKeyUsage{x509.ExtKeyUsageServerAuth}})
 	return err
 }
