@@ -10,6 +10,7 @@ import (
 	"maps"
 	"net"
 	"os"
+	"runtime/debug"
 	"slices"
 	"strings"
 
@@ -102,10 +103,19 @@ const maxKubeconfig = 32 << 20
 
 // load is rules.Load, bounded by ctx and in size.
 func load(ctx context.Context, rules *clientcmd.ClientConfigLoadingRules) (*api.Config, error) {
+	var size int64
 	for _, file := range files(rules) {
-		if info, err := os.Stat(file); err == nil && info.Size() > maxKubeconfig {
-			return nil, &Error{fmt.Sprintf("kubeconfig %q is larger than %d MiB", file, maxKubeconfig>>20), "name the kubeconfig with --kubeconfig"}
+		if info, err := os.Stat(file); err == nil {
+			size += info.Size()
+			if info.Size() > maxKubeconfig {
+				return nil, &Error{fmt.Sprintf("kubeconfig %q is larger than %d MiB", file, maxKubeconfig>>20), "name the kubeconfig with --kubeconfig"}
+			}
 		}
+	}
+	if size > 1<<20 {
+		// Decoded from YAML to JSON to structs, it is there many times over for a
+		// moment: the most memory that a run of thousands of contexts takes.
+		defer debug.SetGCPercent(debug.SetGCPercent(20))
 	}
 	type result struct {
 		config *api.Config
