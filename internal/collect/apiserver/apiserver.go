@@ -8,6 +8,7 @@
 package apiserver
 
 import (
+	"bytes"
 	"context"
 	"crypto/x509"
 	"fmt"
@@ -57,7 +58,8 @@ func (c Collector) Collect(ctx context.Context, t target.Target) []collect.Obser
 	if gap != nil {
 		return []collect.Observation{{Gap: gap}}
 	}
-	seen, presented := Observe(chain, endpoint.Address, report.RoleAPIServer, report.RoleIntermediate)
+	ca, gaps := readCA(ctx, *t.Cluster)
+	seen, presented := Observe(chain, endpoint.Address, report.RoleAPIServer, report.RoleIntermediate, ca...)
 	if len(presented) == 0 || presented[0].Index != 0 {
 		// Without the leaf there is nothing to compare a name or an issuer
 		// with, and an intermediate must not be taken for it. The gap for the
@@ -70,7 +72,6 @@ func (c Collector) Collect(ctx context.Context, t target.Target) []collect.Obser
 		Insecure:   t.Cluster.InsecureSkipTLSVerify,
 		Presented:  presented,
 	}
-	ca, gaps := readCA(ctx, *t.Cluster)
 	handshake.CA = ca
 	// A client passes over what it cannot read, as long as something is left.
 	handshake.CAUnread = t.Cluster.CAUnknown || len(ca) == 0 && len(gaps) > 0
@@ -80,8 +81,9 @@ func (c Collector) Collect(ctx context.Context, t target.Target) []collect.Obser
 
 // Observe turns a chain into observations, and into the certificates that could
 // be read. A certificate presented twice is one, with a count and the place of
-// the first.
-func Observe(chain [][]byte, location string, leaf, others report.Role) ([]collect.Observation, []certs.Certificate) {
+// the first. known are certificates that were read before: one of them is not
+// read again, which for a CA means checking its own signature.
+func Observe(chain [][]byte, location string, leaf, others report.Role, known ...certs.Certificate) ([]collect.Observation, []certs.Certificate) {
 	count := make(map[string]int)
 	for _, der := range chain {
 		count[string(der)]++
@@ -101,7 +103,13 @@ func Observe(chain [][]byte, location string, leaf, others report.Role) ([]colle
 		if i > 0 {
 			role = others
 		}
-		cert, err := certs.Parse(der)
+		var cert certs.Certificate
+		var err error
+		if at := slices.IndexFunc(known, func(k certs.Certificate) bool { return k.Malformed == "" && bytes.Equal(k.DER, der) }); at >= 0 {
+			cert = known[at]
+		} else {
+			cert, err = certs.Parse(der)
+		}
 		if err != nil {
 			seen = append(seen, collect.Observation{Gap: &collect.Gap{
 				Location: place, Reason: report.ReasonMalformed,
