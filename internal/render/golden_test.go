@@ -48,7 +48,9 @@ func someRules() []SARIFRule {
 // TestGolden compares every format of three reports with what it was before.
 func TestGolden(t *testing.T) {
 	for name, r := range map[string]*report.Report{"clean": clean(), "ill": ill(), "fleet": fleet(50)} {
-		for _, d := range drawings() {
+		for _, d := range append(drawings(),
+			drawing{"table", "txt", func(w io.Writer, r *report.Report) error { return Table(w, r, Look{}) }},
+			drawing{"wide", "txt", func(w io.Writer, r *report.Report) error { return Table(w, r, Look{Wide: true}) }}) {
 			t.Run(name+"/"+d.name, func(t *testing.T) {
 				got := drawn(t, d.draw, r)
 				path := filepath.Join("testdata", "golden", name+"."+d.name+"."+d.extension)

@@ -75,81 +75,85 @@ func (m *markdown) verdict() string {
 	return line + fmt.Sprintf(" (%d clusters, as of %s, exit %d)", s.Clusters, date(&m.r.AsOf), m.r.ExitCode)
 }
 
-// section writes a heading and items under it, as many as there is room for.
-// After is what the items need to end with.
-func (m *markdown) section(title, before string, items []string, most int, what string) {
-	if len(items) == 0 {
+// section writes a heading and, under it, as many of n items as there is room
+// for.
+func (m *markdown) section(title, before string, n int, draw func(i int) string, most int, what string) {
+	if n == 0 {
 		return
 	}
 	fmt.Fprintf(&m.b, "\n### %s\n\n%s", title, before)
 	written, size := 0, 0
-	for _, item := range items {
-		if written == most || size+len(item) > markdownShare {
-			break
-		}
+	for written < min(n, most) {
+		item := draw(written)
 		if len(item) > markdownLine {
 			item = "- too long to show here\n"
 			if strings.HasPrefix(before, "|") {
 				item = "| too long to show here |\n"
 			}
 		}
+		if size += len(item); size > markdownShare {
+			break
+		}
 		m.b.WriteString(item)
-		written, size = written+1, size+len(item)
+		written++
 	}
-	if left := len(items) - written; left > 0 {
+	if left := n - written; left > 0 {
 		fmt.Fprintf(&m.b, "\n%d more %s are left out here: see the report in another format.\n", left, what)
 	}
 }
 
 func (m *markdown) certificates() {
-	rows := make([]string, 0, len(m.r.Certificates))
-	for _, c := range m.r.Certificates {
+	row := func(i int) string {
+		c := m.r.Certificates[i]
 		cluster := ""
 		if len(m.r.Clusters) > 1 {
 			cluster = " " + code(m.name(c.Cluster)) + " |"
 		}
-		rows = append(rows, fmt.Sprintf("| %s | %s | %s | %s | %s |%s %s | %s |\n", code(string(c.State)), left(c), when(c), life(c, false), code(string(c.Role)),
-			cluster, code(spot(c.Node, c.Location)), code(c.Subject)))
+		return fmt.Sprintf("| %s | %s | %s | %s | %s |%s %s | %s |\n", code(string(c.State)), left(c), when(c), life(c, false), code(string(c.Role)),
+			cluster, code(spot(c.Node, c.Location)), code(c.Subject))
 	}
 	cluster, rule := "", ""
 	if len(m.r.Clusters) > 1 {
 		cluster, rule = " Cluster |", " --- |"
 	}
 	m.section("Certificates", "| State | Expires | Not after | Life | Role |"+cluster+" Location | Subject |\n| --- | --- | --- | --- | --- |"+rule+" --- | --- |\n",
-		rows, markdownRows, "certificates, none of them worse,")
+		len(m.r.Certificates), row, markdownRows, "certificates, none of them worse,")
 }
 
 func (m *markdown) rotation() {
-	var items []string
+	var judged []report.Cluster
 	for _, c := range m.r.Clusters {
-		if c.Rotation == nil {
-			continue
+		if c.Rotation != nil {
+			judged = append(judged, c)
 		}
+	}
+	m.section("Do they renew themselves?", "", len(judged), func(i int) string {
+		c := judged[i]
 		item := fmt.Sprintf("- %s: **%s**\n", code(c.Name), prose(string(c.Rotation.Verdict)))
 		for _, e := range c.Rotation.Evidence {
 			if e.Result != report.ResultPass {
 				item += fmt.Sprintf("  - %s: %s: %s\n", prose(string(e.Result)), prose(e.Check), prose(e.Detail))
 			}
 		}
-		items = append(items, item)
-	}
-	m.section("Do they renew themselves?", "", items, markdownItems, "clusters")
+		return item
+	}, markdownItems, "clusters")
 }
 
 func (m *markdown) found() {
-	var items []string
+	var untold []report.Finding
 	for _, f := range m.r.Findings {
-		why := accepted(f.Waiver, f.ExpiredWaiver)
-		if told(f) && why == "" {
-			continue
+		if !told(f) || f.Waiver != nil || f.ExpiredWaiver != "" {
+			untold = append(untold, f)
 		}
+	}
+	m.section("Also found", "", len(untold), func(i int) string {
+		f := untold[i]
 		cluster := ""
 		if f.Cluster != "" && len(m.r.Clusters) > 1 {
 			cluster = " " + code(m.name(f.Cluster)) + ":"
 		}
-		items = append(items, fmt.Sprintf("- **%s** %s:%s %s\n", prose(string(f.Severity)), code(f.Rule), cluster, prose(lines(f.Message, why))))
-	}
-	m.section("Also found", "", items, markdownItems, "findings")
+		return fmt.Sprintf("- **%s** %s:%s %s\n", prose(string(f.Severity)), code(f.Rule), cluster, prose(lines(f.Message, accepted(f.Waiver, f.ExpiredWaiver))))
+	}, markdownItems, "findings")
 }
 
 // told reports whether a row of the certificates tells a finding by its state.
@@ -158,14 +162,14 @@ func told(f report.Finding) bool {
 }
 
 func (m *markdown) todo() {
-	items := make([]string, 0, len(m.r.Remedies))
 	by := map[string]*time.Time{}
 	for _, f := range m.r.Findings {
 		if at := by[f.RemedyID]; f.By != nil && (at == nil || f.By.Before(*at)) {
 			by[f.RemedyID] = f.By
 		}
 	}
-	for i, remedy := range m.r.Remedies {
+	m.section("What to do", "", len(m.r.Remedies), func(i int) string {
+		remedy := m.r.Remedies[i]
 		until := ""
 		if at := by[remedy.ID]; at != nil {
 			until = " (by " + at.UTC().Format("2006-01-02") + ")"
@@ -177,14 +181,13 @@ func (m *markdown) todo() {
 		if len(remedy.Commands) > 0 {
 			item += "\n" + fenced("   ", remedy.Commands)
 		}
-		items = append(items, item+fmt.Sprintf("\n   Cost: %s\n", prose(remedy.Impact)))
-	}
-	m.section("What to do", "", items, markdownItems, "remedies")
+		return item + fmt.Sprintf("\n   Cost: %s\n", prose(remedy.Impact))
+	}, markdownItems, "remedies")
 }
 
 func (m *markdown) unseen() {
-	items := make([]string, 0, len(m.r.Gaps))
-	for _, g := range m.r.Gaps {
+	m.section("Not examined", "", len(m.r.Gaps), func(i int) string {
+		g := m.r.Gaps[i]
 		item := "- " + code(string(g.Source))
 		if name := m.name(g.Cluster); name != "" && len(m.r.Clusters) > 1 {
 			item += " of " + code(name)
@@ -199,9 +202,8 @@ func (m *markdown) unseen() {
 		if g.Hint != "" {
 			item += "  - hint: " + prose(g.Hint) + "\n"
 		}
-		items = append(items, item)
-	}
-	m.section("Not examined", "", items, markdownItems, "places")
+		return item
+	}, markdownItems, "places")
 }
 
 // code is text from outside in a code span. The two characters that could end it,
