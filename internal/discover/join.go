@@ -14,9 +14,13 @@ import (
 //
 // Such a target has the cluster's id, and what the kubeconfig says; its
 // resource is still to be read where it was. Of several contexts of one cluster
-// the first is joined. Another that names the same entries, and so differs in no
-// more than the namespace, is the same target; one with another user is a
-// target of its own, by its context. So each id is there once.
+// the first is joined; one with another user is a target of its own, by its
+// context. So each id is there once.
+//
+// A context that names the same entries as an earlier one, and so differs from it
+// in no more than the namespace, is the same target, which goes by the earlier
+// one's name: also without a cluster in ARM, and also where each was named, for
+// nothing that an audit looks at has a namespace.
 //
 // Contexts come first, in their order, then the clusters that no context names.
 func Join(contexts, clusters []target.Target) []target.Target {
@@ -42,36 +46,27 @@ func Join(contexts, clusters []target.Target) []target.Target {
 		}
 	}
 	joined := make([]target.Target, 0, len(contexts)+len(distinct))
-	by := map[int][]target.Target{} // the contexts of each cluster, as they were
-	seen := map[string]bool{}
+	taken := make([]bool, len(distinct)) // a context has joined the cluster
+	seen, entries := map[string]bool{}, map[[4]string]bool{}
 	for _, t := range contexts {
-		if seen[t.ID] {
+		of, whole := entriesOf(t)
+		if seen[t.ID] || whole && entries[of] {
 			continue
 		}
 		seen[t.ID] = true
-		at, ok := same(t, byHost)
-		if !ok {
-			joined = append(joined, t)
-			continue
+		if whole {
+			entries[of] = true
 		}
-		others := by[at]
-		by[at] = append(others, t)
-		if len(others) == 0 {
+		t = ofFile(t)
+		if at, ok := same(t, byHost); ok && !taken[at] {
 			c := distinct[at]
 			t.ID, t.Name, t.ARM = c.ID, c.Name, c.ARM
-			joined = append(joined, t)
-			continue
+			taken[at] = true
 		}
-		again := false
-		for _, o := range others {
-			again = again || entriesOf(o) == entriesOf(t)
-		}
-		if !again {
-			joined = append(joined, t)
-		}
+		joined = append(joined, t)
 	}
 	for i, t := range distinct {
-		if len(by[i]) == 0 {
+		if !taken[i] {
 			joined = append(joined, t)
 		}
 	}
@@ -98,11 +93,32 @@ func same(t target.Target, byHost map[string]int) (int, bool) {
 // bare is a host's name in the one way of writing it.
 func bare(name string) string { return strings.TrimSuffix(strings.ToLower(name), ".") }
 
-// entriesOf names the kubeconfig entries that a context is made of.
-func entriesOf(t target.Target) [4]string {
-	of := [4]string{t.Cluster.File, t.Cluster.Name}
+// entriesOf names the kubeconfig entries that a context is made of. whole says
+// that all are there: what is missing may differ.
+func entriesOf(t target.Target) (of [4]string, whole bool) {
+	if t.Cluster == nil || len(t.Problems) > 0 {
+		return of, false
+	}
+	of[0], of[1] = t.Cluster.File, t.Cluster.Name
 	if t.User != nil {
 		of[2], of[3] = t.User.File, t.User.Name
 	}
-	return of
+	return of, true
+}
+
+// ofFile makes sure that entries of a file do not pass for what ARM handed out,
+// by the file's name: more is believed of that.
+func ofFile(t target.Target) target.Target {
+	isAction := func(file string) bool { return file == userCredential || file == adminCredential }
+	if t.Cluster != nil && isAction(t.Cluster.File) {
+		c := *t.Cluster
+		c.File = "./" + c.File
+		t.Cluster = &c
+	}
+	if t.User != nil && isAction(t.User.File) {
+		u := *t.User
+		u.File = "./" + u.File
+		t.User = &u
+	}
+	return t
 }
