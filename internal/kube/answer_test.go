@@ -107,9 +107,9 @@ func TestAnswers(t *testing.T) {
 		whole   bool
 		retry   bool
 	}{
-		"hang":                 {handle: hang, reason: report.ReasonTimeout, message: "asking ADDRESS: not done within 300ms", whole: true, retry: true},
-		"hang behind it":       {handle: hang, change: []func(*Request){func(r *Request) { r.Proxied = true }}, reason: report.ReasonTimeout, message: "reading the version: not done within 300ms", retry: true},
-		"drip":                 {handle: drip, reason: report.ReasonTimeout, message: "the answer was not complete within 300ms", retry: true},
+		"hang":                 {handle: hang, reason: report.ReasonTimeout, message: "asking ADDRESS: not done within 1s", whole: true, retry: true},
+		"hang behind it":       {handle: hang, change: []func(*Request){func(r *Request) { r.Proxied = true }}, reason: report.ReasonTimeout, message: "reading the version: not done within 1s", retry: true},
+		"drip":                 {handle: drip, reason: report.ReasonTimeout, message: "the answer was not complete within 1s", retry: true},
 		"closed":               {handle: raw(""), reason: report.ReasonUnreachable, message: "asking ADDRESS: connection closed", whole: true, retry: true},
 		"garbage":              {handle: raw("SSH-2.0-x " + secret + "\r\n\r\n"), reason: report.ReasonMalformed, message: "its answer is not HTTP", whole: true},
 		"half":                 {handle: raw("HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\n{"), reason: report.ReasonTruncated, message: "the answer ended in the middle", retry: true},

@@ -4,6 +4,7 @@ import (
 	"context"
 	"net/http"
 	"net/url"
+	"sync"
 	"time"
 
 	"k8s.io/client-go/rest"
@@ -19,8 +20,13 @@ type Client struct {
 	door       *Door
 	server     server
 	credential credential
-	http       *http.Client
-	base       http.RoundTripper // beneath what client-go wraps around it
+	verifies   string // how messages call what has to verify the server
+	underway   int    // the door's turns count here
+
+	http   *http.Client
+	http1  func() (*http.Client, error) // one that speaks no HTTP/2, made when it is wanted
+	mu     sync.Mutex
+	idlers []interface{ CloseIdleConnections() } // beneath what client-go wraps around them
 }
 
 // Client is the way to the API server of t. Where there is none it is nil, and
@@ -30,7 +36,7 @@ func (d *Door) Client(ctx context.Context, t target.Target) (*Client, *collect.O
 	case t.Cluster == nil:
 		return nil, skipped("no API server address is known")
 	case t.ARM != nil && t.ARM.Stopped():
-		return nil, skipped("the cluster is stopped")
+		return nil, &collect.NotRunning(*t.ARM)[0]
 	case t.User == nil:
 		return nil, skipped("no kubeconfig user is known: there is nobody to sign in as")
 	case t.Cluster.CAUnknown:
@@ -51,8 +57,11 @@ func (d *Door) Client(ctx context.Context, t target.Target) (*Client, *collect.O
 	if why != nil {
 		return nil, why
 	}
-	c := &Client{door: d, server: at, credential: credential}
-	config := &rest.Config{
+	c := &Client{door: d, server: at, credential: credential, verifies: "the kubeconfig's CA,"}
+	if ca == nil {
+		c.verifies = "the system's roots, as the kubeconfig names no CA,"
+	}
+	config := rest.Config{
 		TLSClientConfig: rest.TLSClientConfig{
 			Insecure: t.Cluster.InsecureSkipTLSVerify, ServerName: t.Cluster.TLSServerName,
 			CAData: ca, CertData: credential.certificate, KeyData: credential.key,
@@ -65,31 +74,56 @@ func (d *Door) Client(ctx context.Context, t target.Target) (*Client, *collect.O
 		// transport with a proxy function is not kept in client-go's cache,
 		// which would hold on to the key for as long as we run.
 		Proxy: func(*http.Request) (*url.URL, error) { return at.proxy, nil },
-		WrapTransport: func(rt http.RoundTripper) http.RoundTripper {
-			c.base = rt
-			return rt
-		},
+		Dial:  dial,
 	}
-	client, err := rest.HTTPClientFor(config)
-	if err != nil {
+	var err error
+	if c.http, err = c.speak(config); err != nil {
 		return nil, missing(&collect.Gap{Location: at.address, Reason: report.ReasonMalformed,
 			Message: "preparing to ask " + at.address + ": " + clean(err.Error()), Hint: fetchAgain})
+	}
+	c.http1 = sync.OnceValues(func() (*http.Client, error) {
+		config.NextProtos = []string{"http/1.1"}
+		return c.speak(config)
+	})
+	return c, nil
+}
+
+func (c *Client) speak(config rest.Config) (*http.Client, error) {
+	config.WrapTransport = func(rt http.RoundTripper) http.RoundTripper {
+		if idler, ok := rt.(interface{ CloseIdleConnections() }); ok {
+			c.mu.Lock()
+			c.idlers = append(c.idlers, idler)
+			c.mu.Unlock()
+		}
+		return rt
+	}
+	client, err := rest.HTTPClientFor(&config)
+	if err != nil {
+		return nil, err
 	}
 	// Whoever is named by a redirect was not verified as the API server, and
 	// an API server does not redirect.
 	client.CheckRedirect = func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }
-	c.http = client
-	return c, nil
+	return client, nil
 }
+
+// Share is how many of the client's requests can be under way at once. More
+// wait.
+func (c *Client) Share() int { return c.door.turns.share }
 
 // Close closes the connections that are idle.
 func (c *Client) Close() {
-	if base, ok := c.base.(interface{ CloseIdleConnections() }); ok {
-		base.CloseIdleConnections()
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	for _, idler := range c.idlers {
+		idler.CloseIdleConnections()
 	}
 }
 
-const fetchAgain = "fetch the kubeconfig again: az aks get-credentials --overwrite-existing"
+const (
+	fetchAgain  = "fetch the kubeconfig again: az aks get-credentials --overwrite-existing"
+	signInAgain = "sign in again, as with az login (in the cluster's tenant: az login --tenant TENANT), or as the exec plugin wants it: kubelogin convert-kubeconfig -l azurecli"
+)
 
 func skipped(why string) *collect.Observation {
 	return &collect.Observation{Skipped: &collect.Skipped{Why: why}}

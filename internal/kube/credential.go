@@ -15,6 +15,7 @@ import (
 // credential is what signs in: a client certificate, a token, or both.
 type credential struct {
 	what             string // how messages call it
+	again            string // the hint where it is refused
 	certificate, key []byte
 	token            func(context.Context) (string, error) // nil for none
 }
@@ -23,7 +24,7 @@ type credential struct {
 // client-go's: an exec plugin is only for those who have nothing else.
 func (d *Door) credentialOf(ctx context.Context, t target.Target, at server, ca []byte) (credential, *collect.Observation) {
 	u := *t.User
-	c := credential{what: "the kubeconfig's credentials"}
+	c := credential{what: "the kubeconfig's credentials", again: fetchAgain}
 	location := u.File + "#users/" + u.Name
 	hasCertificate, hasToken := !u.ClientCertificate.IsZero(), !u.Token.IsZero() || u.TokenFile != ""
 	if hasCertificate && u.ClientKey.IsZero() && u.ClientKeyFile == "" {
@@ -72,35 +73,37 @@ func (d *Door) credentialOf(ctx context.Context, t target.Target, at server, ca 
 // else: ourselves, the plugin, or nobody.
 func (d *Door) delegated(ctx context.Context, t target.Target, at server, ca []byte) (credential, *collect.Observation) {
 	name := cut(t.User.Exec.Command)
+	mints := d.cfg.Token != nil && t.ARM != nil && t.ARM.Entra
 	switch {
-	case d.cfg.Token != nil && t.ARM != nil && t.ARM.Entra && isAzures(t, at):
-		return credential{what: "the Entra token that akscert got", token: d.cfg.Token}, nil
+	case mints && fromARM(t.Cluster.File):
+		return credential{what: "the Entra token that akscert got", again: signInAgain, token: d.cfg.Token}, nil
 	case t.ARM != nil && fromARM(t.User.File):
 		return credential{}, skipped(fmt.Sprintf("the kubeconfig that Azure handed out signs in by the exec plugin %q, which is never run from there", name))
+	case mints && !d.cfg.AllowExec:
+		// A token for one Entra cluster opens them all. Where it goes is
+		// settled by the server's name, its CA, the proxy and tls-server-name
+		// together, and whoever wrote the file wrote them all: that the name
+		// is the one that Azure has for the cluster says nothing of the rest.
+		return credential{}, skipped(fmt.Sprintf("the user signs in by the exec plugin %q, and akscert's own Entra token, which opens other clusters too, goes only where "+
+			"Azure's kubeconfig says, not where the file %q does: name the cluster with -g and -n, without a context, or let the plugin run with --allow-exec", name, cut(t.Cluster.File)))
 	case !d.cfg.AllowExec:
 		return credential{}, skipped(fmt.Sprintf("the user signs in by the exec plugin %q, which an audit runs only with --allow-exec", name))
 	}
 	p := d.plugin(*t.User.Exec, *t.Cluster, ca)
 	signed, err := p.get(ctx)
 	if err != nil {
-		return credential{}, missing(notSigned(ctx, at, err).Gap())
+		return credential{}, missing(notSigned(ctx, at, fetchAgain, err).Gap())
 	}
-	c := credential{what: fmt.Sprintf("what the exec plugin %q gave", name), certificate: signed.certificate, key: signed.key}
+	c := credential{what: fmt.Sprintf("what the exec plugin %q gave", name), again: signInAgain, certificate: signed.certificate, key: signed.key}
 	if signed.token != "" {
 		c.token = p.token
 	}
 	return c, nil
 }
 
-// isAzures reports whether the server is the cluster's, by Azure's own word. A
-// token for one Entra cluster opens them all, so a kubeconfig from elsewhere
-// does not say where it goes.
-func isAzures(t target.Target, at server) bool {
-	return fromARM(t.Cluster.File) || t.ARM.FQDN != "" && strings.EqualFold(strings.TrimSuffix(t.ARM.FQDN, "."), at.host)
-}
-
 // fromARM reports whether a kubeconfig entry's origin is ARM, as package
-// discover names it, and not a file.
+// discover names it, and not a file. discover.Join sees to it that no file is
+// called that.
 func fromARM(file string) bool {
 	return file == "listClusterUserCredential" || file == "listClusterAdminCredential"
 }

@@ -29,6 +29,9 @@ type Error struct {
 	// it from a node.
 	Code   int
 	Status bool
+	// Alert is the TLS alert by which the server ended the connection, in
+	// crypto/tls's words: "bad certificate"; empty for none.
+	Alert string
 }
 
 func (e *Error) Error() string { return e.Message }
@@ -60,12 +63,13 @@ type explained interface {
 	Gap() (reason report.Reason, message, hint string, retryable bool)
 }
 
-// notSigned is the failure to get what signs in.
-func notSigned(ctx context.Context, at server, err error) *Error {
+// notSigned is the failure to get what signs in. hint is for one that has none of
+// its own.
+func notSigned(ctx context.Context, at server, hint string, err error) *Error {
 	if over(ctx) {
 		return ended(ctx, at)
 	}
-	e := &Error{Reason: report.ReasonUnauthenticated, Message: clean(err.Error()), Hint: fetchAgain}
+	e := &Error{Reason: report.ReasonUnauthenticated, Message: clean(err.Error()), Hint: hint}
 	var why explained
 	var ours *Error
 	switch {
@@ -87,17 +91,17 @@ func (a *attempt) unanswered(err error) *Error {
 	step, at := a.step.Load(), a.client.server
 	e := &Error{Location: at.address, Whole: true, Reason: report.ReasonUnreachable, Message: plain(err), Retryable: true}
 	doing := map[int32]string{connecting: "connecting to ", shaking: "shaking hands with ", asking: "asking "}[step] + at.String()
-	if step == asking && a.request.Proxied {
+	e.Alert = alertIn(err)
+	if step == asking && a.request.Proxied && e.Alert == "" {
 		e.Location, e.Whole, doing = a.request.Location, false, a.request.What
 	}
 	var untrusted *tls.CertificateVerificationError
 	var notTLS tls.RecordHeaderError
 	var dns *net.DNSError
 	var op *net.OpError
-	alert := errors.As(err, &op) && op.Op == "remote error" // so crypto/tls calls an alert
 	switch {
 	case errors.As(err, &untrusted):
-		e.Message = "the API server could not be verified with the kubeconfig's CA, so nothing was asked of it: " + clean(untrusted.Err.Error())
+		e.Message = "the API server could not be verified with " + a.client.verifies + " so nothing was asked of it: " + clean(untrusted.Err.Error())
 		e.Retryable, e.Hint = false, "if the cluster's certificates were rotated, "+fetchAgain+"; if a proxy stands in between, it must not look into this connection"
 		return e
 	case over(a.limited), isTimeout(err):
@@ -106,13 +110,13 @@ func (a *attempt) unanswered(err error) *Error {
 			e.Message = fmt.Sprintf("not done within %s", a.client.door.cfg.Timeout)
 		}
 		e.Hint = "a firewall, authorized IP ranges or a stopped cluster may swallow the connection; for a slow network raise --connect-timeout"
-	case alert && strings.Contains(op.Err.Error(), "certificate"):
-		e.Reason, e.Retryable, e.Hint = report.ReasonUnauthenticated, false, fetchAgain
-		e.Message = fmt.Sprintf("the API server refused %s with the alert %q", a.client.credential.what, cut(strings.TrimPrefix(op.Err.Error(), "tls: ")))
+	case strings.Contains(e.Alert, "certificate"):
+		e.Reason, e.Retryable, e.Hint = report.ReasonUnauthenticated, false, a.client.credential.again
+		e.Message = fmt.Sprintf("the API server refused %s with the alert %q", a.client.credential.what, e.Alert)
 		return e
-	case alert:
+	case e.Alert != "":
 		e.Reason, e.Retryable, e.Hint = report.ReasonUnsupported, false, "look at it with: openssl s_client -connect "+at.address
-		e.Message = fmt.Sprintf("the server refused with the alert %q", cut(strings.TrimPrefix(op.Err.Error(), "tls: ")))
+		e.Message = fmt.Sprintf("the server refused with the alert %q", e.Alert)
 	case errors.Is(err, http.ErrSchemeMismatch), errors.As(err, &notTLS):
 		e.Reason, e.Message, e.Retryable = report.ReasonMalformed, "its answer is not TLS", false
 		e.Hint = "check the port: this one does not speak TLS"
@@ -123,7 +127,7 @@ func (a *attempt) unanswered(err error) *Error {
 		e.Hint = "check proxy-url in the kubeconfig, or HTTPS_PROXY and NO_PROXY in the environment"
 	case step == connecting:
 		e.Hint = "check that the server is running and that its address and port are right"
-	case isClosed(err), op != nil:
+	case isClosed(err), errors.As(err, &op):
 		e.Hint = "something between here and the server, or the server itself, cuts the connection: check firewalls and authorized IP ranges"
 	default: // the text may quote what came
 		e.Reason, e.Message, e.Retryable = report.ReasonMalformed, "its answer is not HTTP", false
@@ -131,4 +135,13 @@ func (a *attempt) unanswered(err error) *Error {
 	}
 	e.Message = doing + ": " + e.Message
 	return e
+}
+
+// alertIn is the TLS alert that err is about; empty for none.
+func alertIn(err error) string {
+	var op *net.OpError
+	if !errors.As(err, &op) || op.Op != "remote error" { // so crypto/tls calls an alert
+		return ""
+	}
+	return cut(strings.TrimPrefix(op.Err.Error(), "tls: "))
 }

@@ -20,7 +20,8 @@ type Config struct {
 	// AllowExec lets the exec plugins of kubeconfigs run.
 	AllowExec bool
 	// Parallel is how many requests are under way at once, to all clusters
-	// and for all collectors together; 0 is 16.
+	// and for all collectors together; 0 is 16. One Client has no more than
+	// half of them.
 	Parallel int
 	// Timeout bounds one request, from the look-up of a name to the last byte
 	// of the answer. Zero leaves it to the run's context.
@@ -38,7 +39,7 @@ type Config struct {
 // Door makes clients. Its methods may be called at the same time.
 type Door struct {
 	cfg        Config
-	turns      chan struct{} // one for each request under way
+	turns      *turns
 	pluginTime time.Duration
 
 	mu      sync.Mutex
@@ -50,19 +51,5 @@ func New(cfg Config) *Door {
 	if cfg.Parallel < 1 {
 		cfg.Parallel = 16
 	}
-	return &Door{cfg: cfg, turns: make(chan struct{}, cfg.Parallel), pluginTime: pluginTime, plugins: map[string]*plugin{}}
-}
-
-// turn waits for leave to send a request. The one who has it gives it back by
-// calling done.
-func (d *Door) turn(ctx context.Context) (done func(), err error) {
-	if ctx.Err() != nil {
-		return nil, context.Cause(ctx)
-	}
-	select {
-	case d.turns <- struct{}{}:
-		return func() { <-d.turns }, nil
-	case <-ctx.Done():
-		return nil, context.Cause(ctx)
-	}
+	return &Door{cfg: cfg, turns: &turns{free: cfg.Parallel, share: max(1, cfg.Parallel/2)}, pluginTime: pluginTime, plugins: map[string]*plugin{}}
 }

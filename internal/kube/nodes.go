@@ -36,6 +36,15 @@ func (c *Client) Nodes(ctx context.Context) ([]report.Node, error) {
 	return nodes, err
 }
 
+// Gone reports whether the API server says that there is no node called name,
+// as one that was listed and is asked about later, and was removed in between.
+func (c *Client) Gone(ctx context.Context, name string) bool {
+	var failed *Error
+	err := c.Get(ctx, Request{Path: "/api/v1/nodes/" + url.PathEscape(name), Accept: "application/json;as=PartialObjectMetadata;g=meta.k8s.io;v=v1,application/json",
+		What: "looking for a node", Location: "nodes", Needs: "get on nodes"}, func(io.Reader) error { return nil })
+	return errors.As(err, &failed) && failed.Code == http.StatusNotFound && failed.Status
+}
+
 func (c *Client) nodes(ctx context.Context) ([]report.Node, error) {
 	r := Request{Path: "/api/v1/nodes", Limit: maxPage, What: "listing nodes", Location: "nodes",
 		Needs: "list on nodes, at the cluster scope",

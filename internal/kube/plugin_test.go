@@ -188,7 +188,7 @@ func TestNotMinted(t *testing.T) {
 		want string
 	}{
 		"explained": {azureError{}, "throttled ADDRESS: signing in to ADDRESS: Entra is busy (az login)"},
-		"bare":      {errors.New("no\nluck"), `unauthenticated ADDRESS: signing in to ADDRESS: no\nluck (` + fetchAgain + ")"},
+		"bare":      {errors.New("no\nluck"), `unauthenticated ADDRESS: signing in to ADDRESS: no\nluck (` + signInAgain + ")"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			server := serve(t, ok)

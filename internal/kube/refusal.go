@@ -21,7 +21,7 @@ func (a *attempt) refused(answer *http.Response) *Error {
 	}
 	switch {
 	case code == http.StatusUnauthorized:
-		e.Reason, e.Whole, e.Location, e.Hint = report.ReasonUnauthenticated, true, a.client.server.address, fetchAgain
+		e.Reason, e.Whole, e.Location, e.Hint = report.ReasonUnauthenticated, true, a.client.server.address, a.client.credential.again
 		e.Message = "the API server refused " + a.client.credential.what + " (401)"
 	case code == http.StatusForbidden:
 		e.Reason, e.Hint = report.ReasonForbidden, "the user needs "+r.Needs

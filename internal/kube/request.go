@@ -2,6 +2,7 @@ package kube
 
 import (
 	"context"
+	"crypto/tls"
 	"encoding/json"
 	"io"
 	"net/http"
@@ -68,7 +69,7 @@ func JSON(v any) func(io.Reader) error {
 // again; negative for never. The request's own time begins when it has a token: az
 // takes seconds for one, and those are not the server's.
 func (c *Client) once(ctx context.Context, r Request, read func(io.Reader) error) (wait time.Duration, failure *Error) {
-	done, err := c.door.turn(ctx)
+	done, err := c.door.turns.take(ctx, c)
 	if err != nil {
 		return -1, ended(ctx, c.server)
 	}
@@ -76,7 +77,7 @@ func (c *Client) once(ctx context.Context, r Request, read func(io.Reader) error
 	token := ""
 	if c.credential.token != nil {
 		if token, err = c.credential.token(ctx); err != nil {
-			return -1, notSigned(ctx, c.server, err)
+			return -1, notSigned(ctx, c.server, c.credential.again, err)
 		}
 	}
 	limited := ctx
@@ -91,6 +92,9 @@ func (c *Client) once(ctx context.Context, r Request, read func(io.Reader) error
 		return -1, &Error{Location: r.Location, Reason: report.ReasonMalformed, Message: r.What + ": the address cannot be asked for"}
 	}
 	answer, err := c.http.Do(request)
+	if err != nil && a.cutShort(err) {
+		answer, err = a.overHTTP1()
+	}
 	if err != nil {
 		return -1, a.unanswered(err)
 	}
@@ -113,6 +117,7 @@ type attempt struct {
 	ctx, limited context.Context // the run's, and the request's own
 	token        string
 	step         atomic.Int32
+	fresh        atomic.Bool // it made a connection of its own, for HTTP/2
 }
 
 // How far a request has come.
@@ -128,7 +133,10 @@ func (a *attempt) make() (*http.Request, error) {
 	ctx := httptrace.WithClientTrace(a.limited, &httptrace.ClientTrace{
 		GetConn:           func(string) { a.step.Store(connecting) },
 		TLSHandshakeStart: func() { a.step.Store(shaking) },
-		GotConn:           func(httptrace.GotConnInfo) { a.step.Store(asking) },
+		TLSHandshakeDone: func(state tls.ConnectionState, err error) {
+			a.fresh.Store(err == nil && state.NegotiatedProtocol == "h2")
+		},
+		GotConn: func(httptrace.GotConnInfo) { a.step.Store(asking) },
 	})
 	request, err := http.NewRequestWithContext(ctx, http.MethodGet, at.String(), nil)
 	if err != nil {
@@ -146,6 +154,27 @@ func (a *attempt) make() (*http.Request, error) {
 		request.Header.Set("Authorization", "Bearer "+a.token)
 	}
 	return request, nil
+}
+
+// cutShort reports whether err is that of a new connection for HTTP/2 which broke
+// at once. The server may have refused our certificate there with a TLS alert:
+// the HTTP/2 client reads it, and where that is before it has sent its first
+// request all that it tells is "client conn could not be established".
+func (a *attempt) cutShort(err error) bool {
+	return a.fresh.Load() && !over(a.limited) && !isTimeout(err) && alertIn(err) == ""
+}
+
+// overHTTP1 asks once more by HTTP/1.1, whose client tells what it read.
+func (a *attempt) overHTTP1() (*http.Response, error) {
+	client, err := a.client.http1()
+	if err != nil {
+		return nil, err
+	}
+	request, err := a.make()
+	if err != nil {
+		return nil, err
+	}
+	return client.Do(request)
 }
 
 // retryAfter is how long a server asks us to stay away; negative where it does

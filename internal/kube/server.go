@@ -20,7 +20,6 @@ import (
 // server is where an API server is.
 type server struct {
 	address string   // host:port, as the apiserver source writes it
-	host    string   // for comparing
 	prefix  string   // of every path, where the API server stands behind another
 	proxy   *url.URL // nil for none
 }
@@ -72,7 +71,7 @@ func serverOf(cluster target.Cluster, user *target.User) (server, *collect.Gap) 
 	if ascii, err := idna.Lookup.ToASCII(host); err == nil {
 		host = ascii
 	}
-	return server{address: net.JoinHostPort(host, port), host: strings.ToLower(strings.TrimSuffix(host, ".")), prefix: strings.TrimSuffix(u.Path, "/")}, nil
+	return server{address: net.JoinHostPort(host, port), prefix: strings.TrimSuffix(u.Path, "/")}, nil
 }
 
 // proxyTo settles which proxy stands between us and a server. What the parsers

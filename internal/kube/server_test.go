@@ -33,7 +33,7 @@ const secret = "s3cret-t0ken-value"
 // tests whose server never finishes.
 const (
 	patience = time.Minute
-	brief    = 300 * time.Millisecond
+	brief    = time.Second
 )
 
 // recorder is an API server that keeps what it was asked.

@@ -4,6 +4,7 @@ import (
 	"context"
 	"crypto/tls"
 	"crypto/x509"
+	"io"
 	"net"
 	"net/http"
 	"net/http/httptest"
@@ -48,7 +49,7 @@ func TestSignIn(t *testing.T) {
 		"certificate in files":  {user: target.User{ClientCertificate: target.Material{File: fileOf(t, string(certificate))}, ClientKeyFile: fileOf(t, string(key))}, peer: "somebody"},
 		"both":                  {user: target.User{ClientCertificate: target.Material{Data: certificate}, ClientKey: target.NewSecret(string(key)), Token: target.NewSecret("abc")}, bearer: "abc", peer: "somebody"},
 		"keyless certificate":   {user: target.User{ClientCertificate: target.Material{Data: certificate}, Token: target.NewSecret("abc")}, bearer: "abc"},
-		"Entra":                 {user: target.User{Exec: exec}, arm: entra, bearer: "minted"},
+		"Entra":                 {user: target.User{Exec: exec, File: "listClusterUserCredential"}, arm: entra, bearer: "minted"},
 		"token and an exec":     {user: target.User{Exec: exec, Token: target.NewSecret("abc")}, arm: entra, bearer: "abc"},
 		"token, basic besides":  {user: target.User{Basic: true, Token: target.NewSecret("abc")}, bearer: "abc"},
 		"certificate, and exec": {user: target.User{Exec: exec, ClientCertificate: target.Material{Data: certificate}, ClientKey: target.NewSecret(string(key))}, arm: entra, peer: "somebody"},
@@ -57,6 +58,9 @@ func TestSignIn(t *testing.T) {
 			server := serve(t, ok, askForCertificate)
 			at := to(server)
 			at.User, at.ARM = &test.user, test.arm
+			if test.user.File != "" {
+				at.Cluster.File = test.user.File
+			}
 			if _, err := get(t, client(t, Config{Token: minted, UserAgent: "akscert/test"}, at), Request{}); err != nil {
 				t.Fatal(err)
 			}
@@ -68,6 +72,120 @@ func TestSignIn(t *testing.T) {
 			}
 			if bearer != test.bearer || peer != test.peer || q.UserAgent() != "akscert/test" || q.Method != http.MethodGet {
 				t.Errorf("got bearer %q, peer %q, agent %q", bearer, peer, q.UserAgent())
+			}
+		})
+	}
+}
+
+// Whoever writes a kubeconfig says where its cluster entry leads: by the real
+// cluster's name, through a proxy of theirs, to a server that their CA and
+// tls-server-name verify. The token that opens every cluster does not go there,
+// unless Azure itself wrote the entry.
+func TestTokenForAnotherServer(t *testing.T) {
+	const fqdn, private = "prod-1.hcp.eastus.azmk8s.io", "prod-1.privatelink.eastus.azmk8s.io"
+	for name, test := range map[string]struct {
+		server string
+		change func(*target.Target)
+		sent   bool
+	}{
+		"the public name":       {fqdn, nil, false},
+		"the private name":      {private, nil, false},
+		"in capitals":           {strings.ToUpper(fqdn) + ".", nil, false},
+		"no proxy, its address": {"", func(t *target.Target) { t.Cluster.ProxyURL, t.ARM.FQDN = "", "127.0.0.1" }, false},
+		"the user is Azure's":   {fqdn, func(t *target.Target) { t.User.File = "listClusterUserCredential" }, false},
+		"Azure's":               {fqdn, func(t *target.Target) { t.Cluster.File = "listClusterUserCredential" }, true},
+	} {
+		t.Run(name, func(t *testing.T) {
+			evil := serve(t, ok)
+			proxy := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+				out, err := net.Dial("tcp", evil.address()) // whatever it was asked for
+				if err != nil {
+					panic(err)
+				}
+				in, _, err := http.NewResponseController(w).Hijack()
+				if err != nil {
+					panic(err)
+				}
+				_, _ = io.WriteString(in, "HTTP/1.1 200 OK\r\n\r\n")
+				go func() {
+					_, _ = io.Copy(out, in)
+					_ = out.Close()
+				}()
+				_, _ = io.Copy(in, out)
+				_ = in.Close()
+			}))
+			t.Cleanup(proxy.Close)
+			at := to(evil)
+			at.ARM = &target.ARM{Entra: true, FQDN: fqdn, PrivateFQDN: private}
+			at.Cluster.TLSServerName, at.Cluster.ProxyURL = "127.0.0.1", proxy.URL
+			if test.server != "" {
+				at.Cluster.Server = "https://" + test.server + ":443"
+			}
+			at.User = &target.User{Name: "u", File: "from-a-colleague.yaml", Exec: &target.Exec{Command: "kubelogin", APIVersion: "client.authentication.k8s.io/v1"}}
+			if test.change != nil {
+				test.change(&at)
+			}
+			minted := 0
+			c, why := New(Config{Timeout: patience, Token: func(context.Context) (string, error) {
+				minted++
+				return secret, nil
+			}}).Client(t.Context(), at)
+			if c != nil {
+				t.Cleanup(c.Close)
+				_, _ = get(t, c, Request{})
+			}
+			sent := 0
+			for _, q := range evil.asked() {
+				if q.Header.Get("Authorization") != "" {
+					sent++
+				}
+			}
+			if (c != nil) != test.sent || (minted > 0) != test.sent || (sent > 0) != test.sent {
+				t.Errorf("client %v (%s), minted %d, sent %d", c != nil, tell(why), minted, sent)
+			}
+			if !test.sent && (why.Skipped == nil || !strings.Contains(why.Skipped.Why, "kubelogin")) {
+				t.Errorf("got %s", tell(why))
+			}
+		})
+	}
+}
+
+// Where the plugin may run, it does, for the file's own credentials.
+func TestPluginInsteadOfMinted(t *testing.T) {
+	server := serve(t, ok)
+	at := to(server)
+	exec, _ := script(t, says(`{"token":"of-the-plugin"}`))
+	at.ARM, at.User = &target.ARM{Entra: true, FQDN: "127.0.0.1"}, &target.User{File: "kc", Exec: exec}
+	minted := func(context.Context) (string, error) { return secret, nil }
+	if _, err := get(t, client(t, Config{AllowExec: true, Token: minted}, at), Request{}); err != nil || server.asked()[0].Header.Get("Authorization") != "Bearer of-the-plugin" {
+		t.Errorf("got %+v", err)
+	}
+}
+
+// A token that is refused is to be had again from whoever gave it.
+func TestRefusedHint(t *testing.T) {
+	server := serve(t, status(401, "Unauthorized"))
+	exec, _ := script(t, says(`{"token":"x"}`))
+	entra := &target.Exec{Command: "kubelogin", APIVersion: "client.authentication.k8s.io/v1"}
+	for name, test := range map[string]struct {
+		user  target.User
+		cfg   Config
+		hint  string
+		whose string
+	}{
+		"its own":  {target.User{Token: target.NewSecret(secret)}, Config{}, fetchAgain, "the kubeconfig's credentials"},
+		"a plugin": {target.User{Exec: exec}, Config{AllowExec: true}, signInAgain, "what the exec plugin "},
+		"minted":   {target.User{Exec: entra}, Config{Token: func(context.Context) (string, error) { return secret, nil }}, signInAgain, "the Entra token that akscert got"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			at := to(server)
+			at.User, at.ARM = &test.user, &target.ARM{Entra: true}
+			if test.cfg.Token != nil {
+				at.Cluster.File = "listClusterUserCredential"
+			}
+			_, err := get(t, client(t, test.cfg, at), Request{})
+			if err == nil || err.Hint != test.hint || !strings.HasPrefix(err.Message, "the API server refused "+test.whose) {
+				t.Errorf("got %+v", err)
 			}
 		})
 	}
@@ -119,14 +237,14 @@ func TestNoClient(t *testing.T) {
 	}{
 		"no cluster":      {func(t *target.Target) { t.Cluster = nil }, "skipped: no API server address"},
 		"no user":         {func(t *target.Target) { t.User = nil }, "skipped: no kubeconfig user"},
-		"stopped":         {func(t *target.Target) { t.ARM = &target.ARM{PowerState: "Stopped"} }, "skipped: the cluster is stopped"},
+		"stopped":         {func(t *target.Target) { t.ARM = &target.ARM{PowerState: "Stopped"} }, "not-running : the cluster is stopped (az aks start "},
 		"CA not known":    {func(t *target.Target) { t.Cluster.CAUnknown = true }, "skipped: no CA"},
 		"anonymous":       {func(t *target.Target) { t.User.Token = target.Secret{} }, "skipped: the user has no credentials"},
 		"exec":            {func(t *target.Target) { t.User = &target.User{Exec: exec} }, `skipped: the user signs in by the exec plugin "kubelogin", which an audit runs only with --allow-exec`},
 		"exec, not Entra": {func(t *target.Target) { t.User, t.ARM = &target.User{Exec: exec}, &target.ARM{FQDN: "127.0.0.1"} }, "--allow-exec"},
 		"Entra elsewhere": {func(t *target.Target) {
 			t.User, t.ARM = &target.User{Exec: exec}, &target.ARM{Entra: true, FQDN: "c.azmk8s.io"}
-		}, "--allow-exec"},
+		}, `goes only where Azure's kubeconfig says, not where the file "kc" does: name the cluster with -g and -n, without a context, or let the plugin run with --allow-exec`},
 		"insecure, token": {func(t *target.Target) { t.Cluster.InsecureSkipTLSVerify = true }, "skipped: insecure-skip-tls-verify"},
 		"insecure, Entra": {func(t *target.Target) {
 			t.Cluster.InsecureSkipTLSVerify, t.User, t.ARM = true, &target.User{Exec: exec}, &target.ARM{Entra: true, FQDN: "127.0.0.1"}
@@ -208,7 +326,7 @@ func TestServer(t *testing.T) {
 	server := serve(t, ok)
 	for name, test := range map[string]struct {
 		change func(*target.Cluster)
-		path   string
+		path   string // empty for a server that is not verified
 	}{
 		"roots":      {func(c *target.Cluster) { c.CA = target.Material{} }, ""},
 		"CA file":    {func(c *target.Cluster) { c.CA = target.Material{File: fileOf(t, string(c.CA.Data))} }, "/version"},
@@ -225,7 +343,8 @@ func TestServer(t *testing.T) {
 			_, err := get(t, client(t, Config{}, at), Request{})
 			switch asked := server.asked()[before:]; {
 			case test.path == "":
-				if err == nil || len(asked) != 0 || !strings.Contains(err.Message, "could not be verified with the kubeconfig's CA, so nothing was asked") || err.Location != server.address() || !err.Whole {
+				with := map[bool]string{true: "the system's roots, as the kubeconfig names no CA", false: "the kubeconfig's CA"}[name == "roots"]
+				if err == nil || len(asked) != 0 || !strings.Contains(err.Message, "could not be verified with "+with+", so nothing was asked") || err.Location != server.address() || !err.Whole {
 					t.Errorf("got %+v, asked %d", err, len(asked))
 				}
 			case err != nil || len(asked) != 1 || asked[0].URL.Path != test.path || asked[0].Header.Get("Authorization") != "Bearer "+secret:
@@ -235,21 +354,55 @@ func TestServer(t *testing.T) {
 	}
 }
 
-// A server that refuses a client certificate in the handshake refuses who we are.
+// A server that refuses a client certificate in the handshake refuses who we
+// are, and is heard also where we were writing to it already: whether it speaks
+// HTTP/2 or not, always.
 func TestAlert(t *testing.T) {
+	certificate, key := pair(t, "somebody")
+	signed := target.User{ClientCertificate: target.Material{Data: certificate}, ClientKey: target.NewSecret(string(key))}
 	for name, version := range map[string]uint16{"TLS 1.2": tls.VersionTLS12, "TLS 1.3": tls.VersionTLS13} {
-		t.Run(name, func(t *testing.T) {
-			server := serve(t, ok, func(s *httptest.Server) {
-				s.TLS = &tls.Config{ClientAuth: tls.RequireAndVerifyClientCert, ClientCAs: x509.NewCertPool(), MaxVersion: version}
-			})
-			certificate, key := pair(t, "somebody")
-			at := to(server)
-			at.User = &target.User{ClientCertificate: target.Material{Data: certificate}, ClientKey: target.NewSecret(string(key))}
-			_, err := get(t, client(t, Config{}, at), Request{})
-			if err == nil || err.Reason != report.ReasonUnauthenticated || !err.Whole || !strings.HasPrefix(err.Message, "the API server refused the kubeconfig's credentials with the alert ") {
-				t.Errorf("got %+v", err)
+		for _, protocol := range []string{"1", "2"} {
+			for _, user := range []target.User{signed, {Token: target.NewSecret(secret)}} {
+				alert, what := "unknown certificate authority", "certificate"
+				if !user.Token.IsZero() {
+					alert, what = "certificate required", "token"
+					if version == tls.VersionTLS12 {
+						continue // which has no such alert
+					}
+				}
+				t.Run(name+", HTTP/"+protocol+", "+what, func(t *testing.T) {
+					t.Parallel()
+					server := serve(t, ok, func(s *httptest.Server) {
+						s.EnableHTTP2 = protocol == "2"
+						s.TLS = &tls.Config{ClientAuth: tls.RequireAndVerifyClientCert, ClientCAs: x509.NewCertPool(), MaxVersion: version}
+					})
+					at := to(server)
+					at.User = &user
+					for range 25 {
+						_, err := get(t, client(t, Config{}, at), Request{Proxied: true})
+						if err == nil || err.Alert != alert || err.Reason != report.ReasonUnauthenticated || !err.Whole || err.Location != server.address() ||
+							!strings.HasPrefix(err.Message, "the API server refused the kubeconfig's credentials with the alert ") || err.Hint != fetchAgain {
+							t.Fatalf("got %+v", err)
+						}
+					}
+				})
 			}
-		})
+		}
+	}
+}
+
+// An HTTP/2 connection that breaks at once is made again, by HTTP/1.1, and what is
+// answered there counts.
+func TestHTTP2BreaksAtOnce(t *testing.T) {
+	server := serve(t, func(w http.ResponseWriter, r *http.Request) {
+		if r.ProtoMajor == 2 {
+			panic(http.ErrAbortHandler)
+		}
+		ok(w, r)
+	}, http2)
+	c := client(t, Config{}, to(server))
+	if _, err := get(t, c, Request{}); err != nil || len(server.asked()) != 2 {
+		t.Errorf("got %+v, asked %d times", err, len(server.asked()))
 	}
 }
 

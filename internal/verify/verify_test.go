@@ -64,6 +64,13 @@ func wantNote(t *testing.T, v *report.Verification, part string) {
 	}
 }
 
+// was is a kubeconfig's context of before, for the server of today's.
+func was(today target.Target, ca []byte, user *target.User) target.Target {
+	t := entry("", ca, user)
+	t.Cluster.Server, t.Cluster.TLSServerName = today.Cluster.Server, today.Cluster.TLSServerName
+	return t
+}
+
 func both(p pair) *target.User {
 	return &target.User{Name: "admin", File: "old", ClientCertificate: target.Material{Data: p.pem}, ClientKey: target.NewSecret(string(p.keyPEM)), Token: target.NewSecret(secret)}
 }
@@ -110,7 +117,7 @@ func TestVerify(t *testing.T) {
 		{name: "who may not read namespaces is known", server: &kubeAPI{clientCAs: []pair{oldCA}, tokens: map[string]string{secret: strings.Repeat("long", 100)}}, signer: newCA, old: both(reader), today: newCA.pem, code: 1,
 			want: []string{"cluster-ca dead: no longer", `client-certificate alive: knows it as user "a \"quoted\" user"`, `token alive: knows it as user "longlong`}},
 		{name: "in the middle", server: &kubeAPI{clientCAs: []pair{oldCA, newCA}}, signer: newCA, old: both(admin), today: bundle, code: 1,
-			want: []string{"cluster-ca dead: but the kubeconfig of today trusts it still", "client-certificate alive: (200)", "token dead: (401)"},
+			want: []string{"cluster-ca dead: though the kubeconfig of today trusts it still", "client-certificate alive: (200)", "token dead: (401)"},
 			note: "trusts 1 of the 1 old CAs, and 2 in all"},
 		{name: "a bundle that is what it was", server: &kubeAPI{clientCAs: []pair{newCA}}, signer: newCA, old: bearer(), oldCA: bundle, today: bundle, code: 1,
 			want: []string{"cluster-ca dead: trusts it still", "cluster-ca alive: and the kubeconfig of today trusts it still", "token dead: (401)"},
@@ -134,13 +141,13 @@ func TestVerify(t *testing.T) {
 
 		// Who answers is not the cluster's, as far as today's kubeconfig knows.
 		{name: "a server that today does not verify", server: &kubeAPI{clientCAs: []pair{newCA}}, signer: otherCA, old: both(admin), today: newCA.pem, code: 3,
-			want: []string{"cluster-ca unknown: does not verify that server either", "client-certificate unknown: (401); but the kubeconfig of today", "token unknown: not sent"}},
+			want: []string{"cluster-ca unknown: does not verify that server either", "client-certificate unknown: (401) on each of 5 connections; but the kubeconfig of today", "token unknown: not sent"}},
 		{name: "it takes the certificate", server: &kubeAPI{clientCAs: []pair{oldCA}}, signer: otherCA, old: both(admin), today: newCA.pem, code: 1,
 			want: []string{"cluster-ca unknown: either", "client-certificate alive: (200)", "token unknown: not sent"}},
-		{name: "no kubeconfig of today", server: &kubeAPI{clientCAs: []pair{newCA}}, signer: newCA, old: certificate(admin),
-			want: []string{"cluster-ca dead: no longer", "client-certificate dead: (401)"}, note: "taken on trust"},
+		{name: "no kubeconfig of today", server: &kubeAPI{clientCAs: []pair{newCA}}, signer: newCA, old: certificate(admin), code: 3,
+			want: []string{"cluster-ca unknown: anybody may have answered", "client-certificate unknown: (401) on each of 5 connections; but nothing of today verifies"}, note: "taken on trust"},
 		{name: "no kubeconfig of today, and a token", server: &kubeAPI{clientCAs: []pair{newCA}}, signer: newCA, old: both(admin), code: 3,
-			want: []string{"cluster-ca dead: no longer", "client-certificate dead: (401)", "token unknown: not sent"}},
+			want: []string{"cluster-ca unknown: no longer", "client-certificate unknown: (401)", "token unknown: not sent"}},
 		{name: "no kubeconfig of today, nothing rotated", server: &kubeAPI{clientCAs: []pair{oldCA}}, signer: oldCA, old: both(admin), code: 1,
 			want: []string{"cluster-ca alive: still", "client-certificate alive: (200)", "token unknown: not sent"}},
 		{name: "a damaged CA of today", server: &kubeAPI{clientCAs: []pair{newCA}}, signer: newCA, old: both(admin), today: []byte("-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n"), code: 3,
@@ -167,13 +174,11 @@ func TestVerify(t *testing.T) {
 			if test.oldCA == nil {
 				test.oldCA = oldCA.pem
 			}
-			old := FromKubeconfig(t.Context(), entry("192.0.2.1:6443", test.oldCA, test.old))
+			old := FromKubeconfig(t.Context(), entry(address, test.oldCA, test.old))
 			var today *target.Target
 			if test.today != nil {
 				now := entry(address, test.today, bearer()) // whose credentials are not touched
 				today = &now
-			} else {
-				old = FromKubeconfig(t.Context(), entry(address, test.oldCA, test.old))
 			}
 			v := run(t, old, today)
 			wantChecks(t, v, test.code, test.want...)
@@ -191,22 +196,41 @@ func TestVerify(t *testing.T) {
 	}
 }
 
-// A connection that breaks off is no answer yet.
+// A connection that breaks off is no answer, and is made again.
 func TestBrokenOff(t *testing.T) {
 	ca := issue(t, "ca", nil)
-	var asked atomic.Int32
+	var left atomic.Int32
 	api := &kubeAPI{instead: func(w http.ResponseWriter, _ *http.Request) {
-		if asked.Add(1) < tries {
+		if left.Add(-1) >= 0 {
 			panic(http.ErrAbortHandler)
 		}
 		status(w, 401, "Unauthorized")
 	}}
 	today := entry(api.start(t, ca), ca.pem, nil)
-	v := run(t, FromKubeconfig(t.Context(), entry("192.0.2.1", issue(t, "ca", nil).pem, bearer())), &today)
+	left.Store(tries - 1)
+	v := run(t, FromKubeconfig(t.Context(), was(today, issue(t, "ca", nil).pem, bearer())), &today)
 	wantChecks(t, v, 0, "cluster-ca dead: no longer", "token dead: (401)")
 
-	asked.Store(-tries)
-	v = run(t, FromKubeconfig(t.Context(), entry("192.0.2.1", issue(t, "ca", nil).pem, bearer())), &today)
+	left.Store(1 << 20)
+	v = run(t, FromKubeconfig(t.Context(), was(today, issue(t, "ca", nil).pem, bearer())), &today)
+	wantChecks(t, v, 3, "cluster-ca dead: no longer", "token unknown: not examined")
+}
+
+// A server that refuses by TLS is understood every time; and one that only says
+// the words of an alert has not refused.
+func TestTLSRefusesAlways(t *testing.T) {
+	oldCA, ca := issue(t, "ca", nil), issue(t, "ca", nil)
+	api := &kubeAPI{clientCAs: []pair{ca}, demands: true}
+	today := entry(api.start(t, ca), ca.pem, nil)
+	for range 5 { // each of several connections
+		v := run(t, FromKubeconfig(t.Context(), was(today, oldCA.pem, certificate(issue(t, "admin", &oldCA, masters)))), &today)
+		wantChecks(t, v, 0, "cluster-ca dead: no longer", "client-certificate dead: refused it in the TLS handshake (unknown certificate authority)")
+	}
+	api = &kubeAPI{instead: func(w http.ResponseWriter, _ *http.Request) {
+		status(w, 500, `refused with the alert "bad certificate"`)
+	}}
+	today = entry(api.start(t, ca), ca.pem, nil)
+	v := run(t, FromKubeconfig(t.Context(), was(today, oldCA.pem, bearer())), &today)
 	wantChecks(t, v, 3, "cluster-ca dead: no longer", "token unknown: not examined")
 }
 
@@ -216,9 +240,12 @@ func TestInsecureToday(t *testing.T) {
 	api := &kubeAPI{tokens: map[string]string{secret: "admin"}}
 	today := entry(api.start(t, ca), nil, nil)
 	today.Cluster.InsecureSkipTLSVerify = true
-	v := run(t, FromKubeconfig(t.Context(), entry("192.0.2.1", issue(t, "ca", nil).pem, bearer())), &today)
-	wantChecks(t, v, 3, "cluster-ca dead: no longer", "token unknown: not sent")
+	v := run(t, FromKubeconfig(t.Context(), was(today, issue(t, "ca", nil).pem, bearer())), &today)
+	wantChecks(t, v, 3, "cluster-ca unknown: anybody may have answered", "token unknown: not sent")
 	wantNote(t, v, "insecure-skip-tls-verify")
+	if !strings.Contains(v.Checks[0].Hint, "az aks get-credentials") {
+		t.Errorf("no way out: %+v", v.Checks[0])
+	}
 	if len(api.bearers) > 0 {
 		t.Error("the token was sent")
 	}
@@ -230,7 +257,7 @@ func TestWrongName(t *testing.T) {
 	api := &kubeAPI{tokens: map[string]string{secret: "admin"}}
 	today := entry(api.start(t, ca), ca.pem, nil)
 	today.Cluster.TLSServerName = "another.example"
-	v := run(t, FromKubeconfig(t.Context(), entry("192.0.2.1", issue(t, "ca", nil).pem, bearer())), &today)
+	v := run(t, FromKubeconfig(t.Context(), was(today, issue(t, "ca", nil).pem, bearer())), &today)
 	wantChecks(t, v, 3, "cluster-ca unknown: another.example", "token unknown: not sent")
 	if len(api.bearers) > 0 {
 		t.Error("the token was sent")
@@ -241,7 +268,7 @@ func TestWrongName(t *testing.T) {
 func TestExpiredServer(t *testing.T) {
 	ca := issue(t, "ca", nil)
 	today := entry((&kubeAPI{clientCAs: []pair{ca}}).start(t, ca, expired), ca.pem, nil)
-	v := run(t, FromKubeconfig(t.Context(), entry("192.0.2.1", ca.pem, both(issue(t, "x", &ca, masters)))), &today)
+	v := run(t, FromKubeconfig(t.Context(), was(today, ca.pem, both(issue(t, "x", &ca, masters)))), &today)
 	wantChecks(t, v, 1, "cluster-ca alive: still verifies", "client-certificate alive: (200)", "token unknown: expired")
 }
 
@@ -252,7 +279,7 @@ func TestCrossSigned(t *testing.T) {
 	between := issue(t, "between", &oldCA, func(c *x509.Certificate) { c.IsCA, c.BasicConstraintsValid, c.ExtKeyUsage = true, true, nil })
 	api := &kubeAPI{}
 	today := entry(api.start(t, between), between.pem, nil)
-	v := run(t, FromKubeconfig(t.Context(), entry("192.0.2.1", slices.Concat(oldCA.pem, between.pem), nil)), &today)
+	v := run(t, FromKubeconfig(t.Context(), was(today, slices.Concat(oldCA.pem, between.pem), nil)), &today)
 	wantChecks(t, v, 1, "cluster-ca dead: no longer", "cluster-ca alive: still")
 }
 
@@ -276,7 +303,7 @@ func TestUnreachable(t *testing.T) {
 func TestNothingOld(t *testing.T) {
 	ca := issue(t, "ca", nil)
 	today := entry((&kubeAPI{}).start(t, ca), ca.pem, nil)
-	v := run(t, FromKubeconfig(t.Context(), entry("192.0.2.1", nil, &target.User{Name: "me", Exec: &target.Exec{}})), &today)
+	v := run(t, FromKubeconfig(t.Context(), was(today, nil, &target.User{Name: "me", Exec: &target.Exec{}})), &today)
 	v.Conclude(0, true)
 	wantChecks(t, v, 3)
 	wantNote(t, v, "names no CA of its own")
@@ -307,7 +334,8 @@ func TestReport(t *testing.T) {
 	other := row(report.RoleClusterCA, report.SourceKubeconfig, newCA)
 	other.Cluster = "another"
 	r.Certificates = append(r.Certificates, other)
-	cluster := report.Cluster{ID: "aks", Name: "aks", Server: "https://" + address, Credentials: []report.Credential{{User: "me", Kinds: []string{"client-certificate", "token"}}}}
+	cluster := report.Cluster{ID: "aks", Name: "aks", Server: "https://" + address, Credentials: []report.Credential{{User: "me", Kinds: []string{"client-certificate", "token"}}},
+		Sources: []report.SourceStatus{{Source: report.SourceAPIServer, Status: report.StatusFailed}, {Source: report.SourceKubeconfig, Status: report.StatusOK}}}
 
 	today := entry(address, newCA.pem, nil)
 	v := run(t, FromReport(r, cluster), &today)
@@ -319,7 +347,7 @@ func TestReport(t *testing.T) {
 
 	// Fingerprints alone do not tell who signed.
 	v = run(t, FromReport(r, cluster), nil)
-	wantChecks(t, v, 3, "cluster-ca unknown: fingerprint alone", "serving-certificate dead: no longer",
+	wantChecks(t, v, 3, "cluster-ca unknown: fingerprint alone", "serving-certificate unknown: nothing of today verifies",
 		"client-certificate unknown: no key", "client-certificate dead: by its date", "token unknown: a report")
 
 	// Nothing was rotated.

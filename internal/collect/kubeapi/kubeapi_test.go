@@ -190,4 +190,9 @@ func TestSkipped(t *testing.T) {
 	if len(seen) != 1 || tell(seen[0]) != "skipped: no API server address is known" {
 		t.Errorf("got %v", seen)
 	}
+	// A stopped cluster is no clean one.
+	seen = Collector{Door: kube.New(kube.Config{})}.Collect(t.Context(), target.Target{Cluster: &target.Cluster{Server: "https://c"}, ARM: &target.ARM{PowerState: "Stopped"}})
+	if len(seen) != 1 || !strings.HasPrefix(tell(seen[0]), "gap not-running : the cluster is stopped (") {
+		t.Errorf("got %v", seen)
+	}
 }

@@ -33,9 +33,9 @@ func TestExpiredIsInfinite(t *testing.T) {
 
 // And one that can no longer sign in answers 500, in plain text.
 func TestKubeletThatCannotSignIn(t *testing.T) {
-	gap, denied := explain(&kube.Error{Code: http.StatusInternalServerError, Reason: report.ReasonUnreachable})
-	if denied || !strings.Contains(gap.Message, "cannot ask the API server") || !strings.Contains(gap.Hint, "may have expired") {
-		t.Errorf("%+v, denied %v", gap, denied)
+	gap, a := explain(&kube.Error{Code: http.StatusInternalServerError, Reason: report.ReasonUnreachable})
+	if a.denied || a.silent || !strings.Contains(gap.Message, "cannot ask the API server") || !strings.Contains(gap.Hint, "may have expired") {
+		t.Errorf("%+v, %+v", gap, a)
 	}
 	if gap, _ := explain(&kube.Error{Code: http.StatusInternalServerError, Status: true}); strings.Contains(gap.Hint, "expired") {
 		t.Errorf("the API server's own 500: %+v", gap)

@@ -32,9 +32,12 @@ func (c Collector) one(ctx context.Context, client *kube.Client, n report.Node) 
 	}, func(r io.Reader) error { return page.read(r) })
 	var a answer
 	if err != nil {
-		gap, denied := explain(err)
+		if missing(err) && client.Gone(ctx, n.Name) {
+			return a // the cluster is one node smaller than it was
+		}
+		var gap *collect.Gap
+		gap, a = explain(err)
 		gap.Node = n.Name
-		a.denied = denied
 		a.seen = append(a.seen, collect.Observation{Gap: gap})
 	}
 	if !page.at.IsZero() { // something of ours came, or all that there is

@@ -26,6 +26,7 @@ type cluster struct {
 	metrics map[string]http.HandlerFunc // by node
 	others  http.HandlerFunc            // for nodes that are not in metrics
 	list    http.HandlerFunc            // instead of nodes
+	gone    map[string]http.HandlerFunc // what there is to say of a node itself; the others are there
 	change  func(server *httptest.Server)
 
 	mu    sync.Mutex
@@ -51,6 +52,13 @@ func (c *cluster) start(t *testing.T) target.Target {
 		User: &target.User{Name: "u", File: "kc", Token: target.NewSecret(secret)}}
 }
 
+// count is how many nodes were asked so far, also by requests that were given up.
+func (c *cluster) count() int {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return len(c.asked)
+}
+
 func (c *cluster) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	if r.Header.Get("Authorization") != "Bearer "+secret {
 		status(401, "Unauthorized")(w, r)
@@ -73,7 +81,13 @@ func (c *cluster) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 	node, isMetrics := strings.CutSuffix(strings.TrimPrefix(r.URL.Path, "/api/v1/nodes/"), "/proxy/metrics")
 	if !isMetrics {
-		status(404, "no such path")(w, r)
+		if r.Header.Get("Accept") != "application/json;as=PartialObjectMetadata;g=meta.k8s.io;v=v1,application/json" {
+			status(406, "all of a node was asked for")(w, r)
+		} else if handle := c.gone[node]; handle != nil {
+			handle(w, r)
+		} else {
+			_, _ = fmt.Fprintf(w, `{"kind":"PartialObjectMetadata","metadata":{"name":%q}}`, node)
+		}
 		return
 	}
 	c.mu.Lock()

@@ -1,0 +1,133 @@
+package kube
+
+import (
+	"context"
+	"errors"
+	"net/http"
+	"sync"
+	"testing"
+)
+
+// sick is a cluster all of whose answers hang until one is let go, and a client of
+// the door that has many more questions for it than the door has turns.
+type sick struct {
+	arrived, release chan struct{}
+}
+
+func hanging(t *testing.T, door *Door, questions int) sick {
+	t.Helper()
+	s := sick{make(chan struct{}, questions), make(chan struct{})}
+	server := serve(t, func(_ http.ResponseWriter, r *http.Request) {
+		s.arrived <- struct{}{}
+		select {
+		case <-s.release:
+		case <-r.Context().Done():
+		}
+		panic(http.ErrAbortHandler)
+	})
+	c, why := door.Client(t.Context(), to(server))
+	if c == nil {
+		t.Fatal(tell(why))
+	}
+	ctx, stop := context.WithCancel(t.Context())
+	var asking sync.WaitGroup
+	for range questions {
+		asking.Go(func() { _ = c.Get(ctx, Request{Path: "/hang", Proxied: true}, nil) })
+	}
+	t.Cleanup(func() {
+		stop()
+		asking.Wait()
+		c.Close()
+	})
+	return s
+}
+
+// answers fails unless a healthy cluster answers while others hang.
+func answers(t *testing.T, door *Door) {
+	t.Helper()
+	well, why := door.Client(t.Context(), to(serve(t, ok)))
+	if well == nil {
+		t.Fatal(tell(why))
+	}
+	defer well.Close()
+	ctx, cancel := context.WithTimeout(t.Context(), patience/2)
+	defer cancel()
+	if _, err := getIn(ctx, t, well, Request{}); err != nil {
+		t.Error(err)
+	}
+}
+
+// A cluster that hangs holds half of the turns, however much it is asked for.
+func TestOneSickCluster(t *testing.T) {
+	door := New(Config{Parallel: 8})
+	s := hanging(t, door, 50)
+	for range 4 {
+		<-s.arrived
+	}
+	answers(t, door)
+	if len(s.arrived) > 0 {
+		t.Error("more than its share is under way")
+	}
+}
+
+// Where clusters that hang hold all turns, the next one that is free goes to who
+// has none.
+func TestTwoSickClusters(t *testing.T) {
+	door := New(Config{Parallel: 8})
+	one, other := hanging(t, door, 50), hanging(t, door, 50)
+	for range 4 {
+		<-one.arrived
+		<-other.arrived
+	}
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		answers(t, door)
+	}()
+	waits := func() bool { // the healthy one too
+		door.turns.mu.Lock()
+		defer door.turns.mu.Unlock()
+		return len(door.turns.waiting) == 93
+	}
+	for !waits() {
+		select {
+		case <-done:
+			t.Fatal("it had a turn, and there was none")
+		default:
+		}
+	}
+	one.release <- struct{}{}
+	<-done
+}
+
+// A turn is given back by one who went away while waiting, or while it was given.
+func TestTurnsAreGivenBack(t *testing.T) {
+	turns := &turns{free: 2, share: 1}
+	c, gone := &Client{}, errors.New("gone")
+	done, err := turns.take(t.Context(), c)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var all sync.WaitGroup
+	for range 20 {
+		ctx, cancel := context.WithCancelCause(t.Context())
+		all.Go(func() {
+			if done, err := turns.take(ctx, c); err == nil {
+				done()
+			} else if !errors.Is(err, gone) {
+				t.Error(err)
+			}
+		})
+		all.Go(func() { cancel(gone) })
+	}
+	done()
+	all.Wait()
+	ended, cancel := context.WithCancelCause(t.Context())
+	cancel(gone)
+	if _, err := turns.take(ended, c); !errors.Is(err, gone) {
+		t.Error(err)
+	}
+	if turns.free != 2 || c.underway != 0 || len(turns.waiting) != 0 {
+		t.Errorf("free %d, under way %d, waiting %d", turns.free, c.underway, len(turns.waiting))
+	}
+}
