@@ -48,7 +48,7 @@ func (c Collector) Collect(ctx context.Context, t target.Target) []collect.Obser
 		return []collect.Observation{{Skipped: &collect.Skipped{Why: "no API server address is known"}}}
 	}
 	if t.ARM != nil && t.ARM.Stopped() {
-		return []collect.Observation{{Skipped: &collect.Skipped{Why: "the cluster is stopped"}}}
+		return collect.NotRunning(*t.ARM)
 	}
 	endpoint, gap := endpointOf(*t.Cluster, t.User)
 	if gap != nil {
