@@ -3,6 +3,7 @@ package main
 import (
 	"bytes"
 	"errors"
+	"fmt"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -21,7 +22,7 @@ another state, which cluster's rotation verdict changed, and what can no longer
 be looked at. It exits 1 when something got worse, and 0 otherwise.`,
 		Example: `  akscert diff monday.json friday.json
   akscert audit -o json | akscert diff monday.json -
-  akscert diff monday.json friday.json -o json | jq '.certificates[] | select(.worse)'`,
+  akscert diff monday.json friday.json -o json | jq '.summary.certificates'`,
 		Args: func(_ *cobra.Command, args []string) error {
 			if len(args) != 2 || args[0] == "-" && args[1] == "-" {
 				return hinted{errors.New("diff compares two reports"), "akscert diff OLD.json NEW.json; one of them may be - for stdin"}
@@ -38,6 +39,10 @@ be looked at. It exits 1 when something got worse, and 0 otherwise.`,
 				if sides[i], err = saved(c.Context(), s, name); err != nil {
 					return err
 				}
+			}
+			var bad *report.Error
+			if err := report.Comparable(sides[0], sides[1]); errors.As(err, &bad) {
+				return hinted{fmt.Errorf("comparing: %s", bad.Message), bad.Hint}
 			}
 			d := report.Compare(sides[0], sides[1])
 			d.Tool = tool()

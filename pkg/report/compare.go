@@ -37,6 +37,20 @@ func Compare(old, new *Report) *Comparison {
 	return c.out
 }
 
+// Comparable says why new cannot be told from old what got worse: they were judged
+// by different points, or new is the older one. The *Error has a way out.
+func Comparable(old, new *Report) error {
+	x, y := old.Policy, new.Policy
+	x.FailOn, y.FailOn = "", "" // which makes no difference to what is worse
+	switch differ := policiesDiffer(x, y); {
+	case differ != "":
+		return &Error{ProblemMismatch, "the reports were judged by different policies: " + differ, "audit with the same --warn-at and --critical-at as before"}
+	case new.AsOf.Before(old.AsOf):
+		return &Error{ProblemMismatch, "the second report is older than the first", "the old one comes first: akscert diff OLD NEW"}
+	}
+	return nil
+}
+
 type comparer struct {
 	from, to *view
 	out      *Comparison
@@ -49,7 +63,7 @@ type lostSource struct {
 }
 
 func side(r *Report) Side {
-	return Side{Tool: r.Tool, AsOf: r.AsOf, StartedAt: r.StartedAt, Policy: r.Policy, Shard: r.Shard, Sampling: r.Sampling,
+	return Side{Tool: r.Tool, AsOf: r.AsOf, StartedAt: r.StartedAt, Policy: r.Policy, Shard: r.Shard, Scope: r.Scope, Sampling: r.Sampling,
 		Outcome: r.Outcome, ExitCode: r.ExitCode, Complete: r.Complete, Summary: r.Summary}
 }
 

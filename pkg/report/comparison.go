@@ -30,6 +30,7 @@ type Side struct {
 	StartedAt time.Time `json:"startedAt"`
 	Policy    Policy    `json:"policy"`
 	Shard     *Shard    `json:"shard,omitempty"`
+	Scope     []string  `json:"scope,omitempty"`
 	Sampling  string    `json:"sampling,omitempty"`
 	Outcome   Outcome   `json:"outcome"`
 	ExitCode  int       `json:"exitCode"`

@@ -49,7 +49,6 @@ func (t *Tally) Close(rest Rows, interrupted int, allowIncomplete bool) Closing 
 	t.add(rest)
 	s := t.summary
 	seen := s.Certificates > 0 || s.Clusters > 0 || t.Shard != nil && t.Shard.Fleet > 0
-	matched := seen || s.Gaps > 0
 	c := Closing{SchemaVersion: SchemaVersion, Kind: KindClosing, Summary: s, Rows: rest, Waivers: t.waivers(), Complete: s.Gaps == 0 && seen && interrupted == 0}
 	switch {
 	case interrupted != 0:
@@ -58,7 +57,7 @@ func (t *Tally) Close(rest Rows, interrupted int, allowIncomplete bool) Closing 
 		c.Outcome, c.ExitCode = OutcomeFindings, ExitFindings
 	case t.missing || !seen:
 		c.Outcome, c.ExitCode = OutcomeIncomplete, ExitIncomplete
-		if allowIncomplete && matched {
+		if allowIncomplete && seen {
 			c.ExitCode = ExitOK
 		}
 	default:

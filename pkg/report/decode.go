@@ -13,6 +13,7 @@ import (
 // such before its rows are.
 type decoder struct {
 	json   *json.Decoder
+	meter  *meter
 	values int // how many more may come
 	raw    json.RawMessage
 }
@@ -36,6 +37,7 @@ func (doc *document) note(err error) {
 
 // document is the next document, nil at the end.
 func (d *decoder) document() (*document, error) {
+	d.allow()
 	token, err := d.json.Token()
 	if errors.Is(err, io.EOF) {
 		return nil, nil
@@ -47,7 +49,7 @@ func (d *decoder) document() (*document, error) {
 		return nil, &Error{ProblemKind, "this is JSON, but not a report", "a report is what akscert audit -o json or -o ndjson writes, one to a file"}
 	}
 	doc := &document{has: map[string]bool{}}
-	for d.json.More() {
+	for d.allow(); d.json.More(); d.allow() {
 		token, err := d.json.Token()
 		if err != nil {
 			return nil, d.failed(err)
@@ -81,7 +83,7 @@ func (d *decoder) known(doc *document, key string) func() error {
 	h, c := &doc.header, &doc.closing
 	into := map[string]any{
 		"schemaVersion": &h.SchemaVersion, "kind": &h.Kind, "tool": &h.Tool, "asOf": &h.AsOf, "startedAt": &h.StartedAt,
-		"policy": &h.Policy, "shard": &h.Shard, "sampling": &h.Sampling, "outcome": &c.Outcome, "exitCode": &c.ExitCode,
+		"policy": &h.Policy, "shard": &h.Shard, "scope": &h.Scope, "sampling": &h.Sampling, "outcome": &c.Outcome, "exitCode": &c.ExitCode,
 		"complete": &c.Complete, "durationSeconds": &c.DurationSeconds, "summary": &c.Summary, "cluster": &doc.cluster,
 	}
 	if value, ok := into[key]; ok {
@@ -128,7 +130,7 @@ func rows[T any](d *decoder, doc *document, key string, into *[]T) error {
 		return d.pass(token)
 	}
 	*into = []T{}
-	for d.json.More() {
+	for d.allow(); d.json.More(); d.allow() {
 		raw, err := d.value()
 		if err != nil {
 			return err
@@ -166,8 +168,28 @@ func held(row any) int {
 	return 0
 }
 
+// meter bounds what is read between two values: encoding/json holds all of a
+// value, of spaces too, before anybody can say that it is too much.
+type meter struct {
+	r    io.Reader
+	left int64
+}
+
+func (m *meter) Read(p []byte) (int, error) {
+	if m.left <= 0 {
+		return 0, tooLarge("the report has a value larger than %d MiB", maxRow>>20)
+	}
+	n, err := m.r.Read(p[:min(int64(len(p)), m.left)])
+	m.left -= int64(n)
+	return n, err
+}
+
+// allow lets one more value be read.
+func (d *decoder) allow() { d.meter.left = 2 * maxRow }
+
 // value is the next value as it stands, good until the next call.
 func (d *decoder) value() (json.RawMessage, error) {
+	d.allow()
 	if err := d.json.Decode(&d.raw); err != nil {
 		return nil, d.failed(err)
 	}
@@ -192,6 +214,7 @@ func (d *decoder) pass(token json.Token) error {
 		if depth > maxDepth {
 			return tooLarge("the document is nested deeper than %d", maxDepth)
 		}
+		d.allow()
 		var err error
 		if token, err = d.json.Token(); err != nil {
 			return d.failed(err)

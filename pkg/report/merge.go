@@ -31,7 +31,7 @@ func Merge(reports []*Report) (*Report, error) {
 		return nil, err
 	}
 	m := &merger{clusters: map[string]*kept{}, remedies: map[string]bool{}, shared: map[string]bool{},
-		all: &Report{SchemaVersion: SchemaVersion, Kind: Kind, Tool: latest[0].Tool, AsOf: latest[0].AsOf, Policy: latest[0].Policy,
+		all: &Report{SchemaVersion: SchemaVersion, Kind: Kind, Tool: latest[0].Tool, AsOf: latest[len(latest)-1].AsOf, Scope: scope(reports), Policy: latest[0].Policy,
 			Sampling: sampling(reports), Clusters: []Cluster{}, Waivers: waivers}}
 	rows := noRows()
 	for _, r := range latest {
@@ -39,6 +39,8 @@ func Merge(reports []*Report) (*Report, error) {
 	}
 	rows.Gaps = append(rows.Gaps, m.twice(latest)...)
 	rows.Gaps = append(rows.Gaps, missingShards(latest)...)
+	rows.Gaps = append(rows.Gaps, m.otherFleets(latest)...)
+	rows.Gaps = append(rows.Gaps, apart(latest)...)
 	matched := len(m.all.Clusters)+len(rows.Certificates)+len(rows.Gaps) > 0
 	for _, r := range latest {
 		rows.Gaps = append(rows.Gaps, unsaid(r, matched)...)
@@ -168,6 +170,16 @@ func fresh[T any](m *merger, here *[]string, rows []T) []T {
 		*here = append(*here, key)
 	}
 	return kept
+}
+
+// scope is what was asked for, where all were asked for the same.
+func scope(reports []*Report) []string {
+	for _, r := range reports {
+		if !slices.Equal(r.Scope, reports[0].Scope) {
+			return nil
+		}
+	}
+	return reports[0].Scope
 }
 
 // sampling is how the reports sampled: all ways there are.

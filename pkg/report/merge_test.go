@@ -44,7 +44,10 @@ func TestMergeSaysWhatIsMissing(t *testing.T) {
 	}
 	interrupted := func(r *Report) *Report { r.Conclude(ExitSIGTERM, false); return r }
 	nothing := func() *Report { return concluded(empty()) }
+	alone := shard(healthy("b"), 1, 2)
+	alone.Shard.Fleet = 1
 	spare := shard(empty(), 0, 2) // of a small fleet
+	spare.Shard.Fleet = 1
 	blind := shard(empty(), 0, 2) // that saw none
 	blind.Shard.Fleet = 0
 	broken := func(r *Report) *Report {
@@ -64,14 +67,14 @@ func TestMergeSaysWhatIsMissing(t *testing.T) {
 		{"all", []*Report{shard(healthy("b"), 1, 2), shard(healthy("a"), 0, 2)}, nil, OutcomeOK, 2},
 		{"subscriptions", []*Report{healthy("b"), healthy("a"), healthy("c")}, nil, OutcomeOK, 3},
 		{"one alone", []*Report{healthy("a")}, nil, OutcomeOK, 1},
-		{"a shard without clusters", []*Report{shard(healthy("b"), 1, 2), concluded(spare)}, nil, OutcomeOK, 1},
-		{"a shard that matched nothing", []*Report{shard(healthy("b"), 1, 2), concluded(blind)}, []string{"index 0 of 2 matched nothing"}, OutcomeIncomplete, 1},
+		{"a shard without clusters", []*Report{alone, concluded(spare)}, nil, OutcomeOK, 1},
+		{"a shard that matched nothing", []*Report{shard(healthy("b"), 1, 2), concluded(blind)}, []string{"index 0 of 2 matched nothing", "one saw 0 clusters, another 2"}, OutcomeIncomplete, 1},
 		{"nothing at all, of several", []*Report{nothing(), nothing()}, nil, OutcomeIncomplete, 0},
-		{"nothing at all", []*Report{shard(nothing(), 1, 2), concluded(blind)}, nil, OutcomeIncomplete, 0},
+		{"nothing at all", []*Report{shard(nothing(), 1, 2), concluded(blind)}, []string{"index 0 of 2 matched nothing", "index 1 of 2 matched nothing", "one saw 0 clusters, another 2"}, OutcomeIncomplete, 0},
 		{"a shard is missing", []*Report{shard(healthy("b"), 2, 3), shard(healthy("a"), 0, 3)}, []string{"1 of 3 shards missing: index 1,"}, OutcomeIncomplete, 2},
 		{"most are", []*Report{shard(healthy("b"), 2, 1<<40)}, []string{"shards missing: index 0, 1, 3, 4, 5, 6, 7, 8, 9, 10, …,"}, OutcomeIncomplete, 1},
 		{"and something fails", []*Report{shard(broken(healthy("b")), 2, 3), shard(healthy("a"), 0, 3)}, []string{"1 of 3 shards"}, OutcomeFindings, 2},
-		{"a shard twice", []*Report{shard(healthy("b"), 1, 2), shard(healthy("a"), 0, 2), shard(healthy("c"), 1, 2)}, []string{"more than once, of 2 shards: index 1"}, OutcomeIncomplete, 3},
+		{"a shard twice", []*Report{shard(healthy("b"), 1, 2), shard(healthy("a"), 0, 2), shard(healthy("c"), 1, 2)}, []string{"the fleet had 2 clusters, and its shards together have 3", "more than once, of 2 shards: index 1"}, OutcomeIncomplete, 3},
 		{"a shard instead of another", []*Report{shard(healthy("b"), 1, 2), shard(healthy("c"), 1, 2)}, []string{"1 of 2 shards missing: index 0", "more than once"}, OutcomeIncomplete, 2},
 		{"a cluster twice", []*Report{healthy("a"), later(healthy("a"))}, []string{"in 2 of the 2 reports"}, OutcomeIncomplete, 1},
 		{"an interrupted one", []*Report{shard(healthy("a"), 0, 2), shard(interrupted(healthy("b")), 1, 2)}, []string{"shard index 1 of 2 was interrupted"}, OutcomeIncomplete, 2},
@@ -137,7 +140,7 @@ func TestMergeTimes(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if !r.StartedAt.Equal(b.StartedAt) || r.DurationSeconds != 70.5 || !r.AsOf.Equal(b.AsOf) || r.Sampling != "per-pool=1, per-pool=3" || r.Tool.Version != "2.0.0" {
+	if !r.StartedAt.Equal(b.StartedAt) || r.DurationSeconds != 70.5 || !r.AsOf.Equal(asOf) || r.Sampling != "per-pool=1, per-pool=3" || r.Tool.Version != "2.0.0" {
 		t.Errorf("started %s, %g s, as of %s, sampling %s, tool %s", r.StartedAt, r.DurationSeconds, r.AsOf, r.Sampling, r.Tool)
 	}
 }

@@ -10,11 +10,13 @@ import (
 // twice are the gaps for clusters that are in more than one report.
 func (m *merger) twice(latest []*Report) []Gap {
 	var gaps []Gap
+	told := map[string]bool{}
 	for _, c := range m.all.Clusters {
 		k := m.clusters[c.ID]
-		if k.more == 0 || slices.ContainsFunc(gaps, func(g Gap) bool { return g.Cluster == c.ID }) {
+		if k.more == 0 || told[c.ID] {
 			continue
 		}
+		told[c.ID] = true
 		gaps = append(gaps, Gap{Cluster: c.ID, Source: SourceFile, Count: 1, Reason: ReasonNotFound,
 			Message: fmt.Sprintf("the cluster is in %d of the %d reports that were merged: what %s says of it is kept", k.more+1, len(latest), named(k.from)),
 			Hint:    "merge reports that do not overlap, as the shards of one audit do not"})
@@ -52,6 +54,45 @@ func missingShards(reports []*Report) []Gap {
 			Hint:    "merge one report of each shard, all of one audit"})
 	}
 	return gaps
+}
+
+// otherFleets are the gaps for shards that divided different fleets, or that
+// together have other clusters than the fleet had: somebody was not audited.
+func (m *merger) otherFleets(latest []*Report) []Gap {
+	if latest[0].Shard == nil {
+		return nil
+	}
+	least, most, indexes := latest[0].Shard.Fleet, latest[0].Shard.Fleet, map[int]bool{}
+	for _, r := range latest {
+		least, most = min(least, r.Shard.Fleet), max(most, r.Shard.Fleet)
+		indexes[r.Shard.Index] = true
+	}
+	g := Gap{Source: SourceFile, Count: 1, Reason: ReasonNotFound, Hint: "merge the shards of one audit, asked for the same; where clusters came or went meanwhile, audit them all again", Retryable: true}
+	switch n := len(m.clusters); {
+	case least != most:
+		g.Message = fmt.Sprintf("the shards did not divide the same fleet: one saw %d clusters, another %d", least, most)
+	case len(indexes) == latest[0].Shard.Count && n != most:
+		g.Message = fmt.Sprintf("the fleet had %d clusters, and its shards together have %d", most, n)
+	default:
+		return nil
+	}
+	return []Gap{g}
+}
+
+// together is how far apart the audited instants of reports may be that are
+// merged. Within it nothing changes that a day of warning does not cover.
+const together = 6 * time.Hour
+
+// apart is the gap for a report that was judged long before the others, as one of
+// last week that was left where this week's are.
+func apart(latest []*Report) []Gap {
+	first, last := latest[len(latest)-1], latest[0]
+	if d := last.AsOf.Sub(first.AsOf); d > together {
+		return []Gap{{Source: SourceFile, Count: 1, Reason: ReasonNotFound, Retryable: true,
+			Message: fmt.Sprintf("%s was judged as of %s, and another as of %s: what was ok then may not be now", named(first), first.AsOf.UTC().Format(time.RFC3339), last.AsOf.UTC().Format(time.RFC3339)),
+			Hint:    "audit that part again, and merge again"}}
+	}
+	return nil
 }
 
 // few is how many of a long list a message names.

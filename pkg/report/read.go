@@ -44,7 +44,8 @@ func read(r io.Reader, size int64, values int) (*Report, error) {
 	case bytes.Equal(start, []byte("\xef\xbb\xbf")):
 		_, _ = buffered.Discard(len(start)) // they are in the buffer
 	}
-	d := &decoder{json: json.NewDecoder(buffered), values: values}
+	m := &meter{r: buffered}
+	d := &decoder{json: json.NewDecoder(m), meter: m, values: values}
 	d.json.UseNumber() // a token that no float can hold is not the reader failing
 	first, err := d.next()
 	switch {

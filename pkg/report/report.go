@@ -24,6 +24,7 @@ type Report struct {
 	DurationSeconds float64       `json:"durationSeconds"` // seconds, to the millisecond
 	Policy          Policy        `json:"policy"`
 	Shard           *Shard        `json:"shard,omitempty"`    // where this is a part of an audit that was split
+	Scope           []string      `json:"scope,omitempty"`    // what was asked for, as flags in order; two audits of one scope can miss each other's clusters only for a reason
 	Sampling        string        `json:"sampling,omitempty"` // where not every node was asked, which were: "per-pool=3"
 	Outcome         Outcome       `json:"outcome"`
 	ExitCode        int           `json:"exitCode"`

@@ -6,7 +6,7 @@ import (
 )
 
 //go:embed schema.json
-var schema []byte //nolint:gochecknoglobals // embed has no other way
+var schema []byte
 
 // Schema is the JSON Schema, 2020-12, of every kind of document that this package
 // writes: a report, those of a stream, a comparison and a verification.

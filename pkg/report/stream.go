@@ -1,9 +1,6 @@
 package report
 
-import (
-	"slices"
-	"time"
-)
+import "time"
 
 // The kinds of a stream's documents. A stream is one Header, one Part for each
 // cluster in whatever order they were finished, and one Closing, each on its own
@@ -24,6 +21,7 @@ type Header struct {
 	StartedAt     time.Time `json:"startedAt"`
 	Policy        Policy    `json:"policy"`
 	Shard         *Shard    `json:"shard,omitempty"`
+	Scope         []string  `json:"scope,omitempty"`
 	Sampling      string    `json:"sampling,omitempty"`
 }
 
@@ -79,7 +77,7 @@ func (r *Rows) append(more Rows) {
 // Header is the first document of r as a stream.
 func (r *Report) Header() Header {
 	return Header{SchemaVersion: SchemaVersion, Kind: KindHeader, Tool: r.Tool, AsOf: r.AsOf, StartedAt: r.StartedAt,
-		Policy: r.Policy, Shard: r.Shard, Sampling: r.Sampling}
+		Policy: r.Policy, Shard: r.Shard, Scope: r.Scope, Sampling: r.Sampling}
 }
 
 // Parts are the documents of r's clusters, in r's order.
@@ -125,12 +123,17 @@ func (r *Report) split() (parts []Part, rest Rows) {
 		rows := of(c.Cluster)
 		rows.Certificates = append(rows.Certificates, c)
 	}
-	needed := map[string][]*Rows{} // by whom, a remedy's id
+	type need struct {
+		remedy string
+		by     *Rows
+	}
+	needed, known := map[string][]*Rows{}, map[need]bool{} // a remedy's id, and by whom
 	for _, f := range r.Findings {
 		rows := of(f.Cluster)
 		rows.Findings = append(rows.Findings, f)
-		if by := needed[f.RemedyID]; !slices.Contains(by, rows) {
-			needed[f.RemedyID] = append(by, rows)
+		if n := (need{f.RemedyID, rows}); !known[n] {
+			known[n] = true
+			needed[f.RemedyID] = append(needed[f.RemedyID], rows)
 		}
 	}
 	for _, g := range r.Gaps {

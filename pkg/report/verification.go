@@ -1,6 +1,9 @@
 package report
 
-import "time"
+import (
+	"slices"
+	"time"
+)
 
 // KindVerification is the kind of a Verification.
 const KindVerification = "CertificateVerification"
@@ -23,8 +26,8 @@ type Verification struct {
 	Outcome        Outcome `json:"outcome"` // findings: something is alive
 	ExitCode       int     `json:"exitCode"`
 	Complete       bool    `json:"complete"` // nothing is unknown
-	// Checks are in a fixed order: CAs, serving certificates, client
-	// certificates, tokens.
+	// Checks are in a fixed order: CAs, serving certificates, what is old and could
+	// not be read, client certificates, tokens.
 	Checks []Check  `json:"checks"`
 	Notes  []string `json:"notes"`
 }
@@ -75,10 +78,12 @@ const (
 
 // Conclude draws the one conclusion from the checks: Outcome, ExitCode and
 // Complete. interrupted and allowIncomplete are as in Report.Conclude; that there
-// was nothing to check is never excused.
+// was nothing to check is never excused. A serving certificate alone is nothing: it
+// is renewed without a rotation.
 func (v *Verification) Conclude(interrupted int, allowIncomplete bool) {
 	alive := false
-	v.Complete = len(v.Checks) > 0 && interrupted == 0
+	checked := slices.ContainsFunc(v.Checks, func(c Check) bool { return c.Check != CheckServingCertificate })
+	v.Complete = checked && interrupted == 0
 	for _, c := range v.Checks {
 		alive = alive || c.Result == Alive
 		v.Complete = v.Complete && c.Result != LifeUnknown
@@ -90,7 +95,7 @@ func (v *Verification) Conclude(interrupted int, allowIncomplete bool) {
 		v.Outcome, v.ExitCode = OutcomeFindings, ExitFindings
 	case !v.Complete:
 		v.Outcome, v.ExitCode = OutcomeIncomplete, ExitIncomplete
-		if allowIncomplete && len(v.Checks) > 0 {
+		if allowIncomplete && checked {
 			v.ExitCode = ExitOK
 		}
 	default:

@@ -161,8 +161,23 @@ func (v *view) absent(cluster, location string) *reason {
 		return &reason{"another shard's", false}
 	case len(r.Clusters) == 0 && len(r.Certificates) == 0:
 		return &reason{"nothing matched", true}
+	case cluster != "" && !slices.Equal(r.Scope, v.other.Scope):
+		return &reason{"another scope was audited", false}
+	case cluster != "" && v.deserted(cluster):
+		return &reason{"no cluster of its subscription is left: may it still be read?", true}
 	}
 	return nil
+}
+
+// deserted reports whether the report has no cluster in the subscription of one
+// that only the other report has.
+func (v *view) deserted(cluster string) bool {
+	i := slices.IndexFunc(v.other.Clusters, func(c Cluster) bool { return c.ID == cluster })
+	if i < 0 || v.other.Clusters[i].SubscriptionID == "" {
+		return false
+	}
+	in := v.other.Clusters[i].SubscriptionID
+	return !slices.ContainsFunc(v.report.Clusters, func(c Cluster) bool { return strings.EqualFold(c.SubscriptionID, in) })
 }
 
 // covers reports whether a gap of the same cluster may be why there is nothing in

@@ -158,6 +158,7 @@ func TestMergeWaivers(t *testing.T) {
 		{"in one only", []*Report{with("a"), with("b", known)}, "[known unused 0]"},
 		{"expired in one", []*Report{with("a", expired), used}, "[known expired 1 old expired 0]"},
 		{"expired in the other", []*Report{used, with("a", expired)}, "[known expired 1 old expired 0]"},
+		{"expired in the one that is read last", []*Report{used, with("c", expired)}, "[known expired 1 old expired 0]"},
 		{"none", []*Report{with("a"), with("b")}, "[]"},
 	} {
 		r, err := Merge(tt.reports)
@@ -189,6 +190,7 @@ func TestCompareWaived(t *testing.T) {
 	expired := func(r *Report) {
 		r.Certificates[0].State, r.Certificates[0].NotAfter = StateExpired, days(-1)
 	}
+	other := func(r *Report) { r.Certificates[0].SHA256 = "another" }
 	find := func(severity Severity, waiver *Waived) func(*Report) {
 		return func(r *Report) {
 			for _, c := range r.Certificates {
@@ -213,7 +215,10 @@ func TestCompareWaived(t *testing.T) {
 		{"expired", []func(*Report){expired, find(SeverityExpired, nil)}, true},
 		{"expired and waived", []func(*Report){expired, find(SeverityExpired, &by)}, false},
 		{"and something else found, too", []func(*Report){expired, find(SeverityExpired, &by), find(SeverityCritical, nil)}, true},
-		{"before", []func(*Report){expired, find(SeverityCritical, nil), find(SeverityExpired, &by)}, true},
+		{"something mild, too", []func(*Report){expired, find(SeverityExpired, &by), find(SeverityDue, nil)}, true},
+		{"something mild before", []func(*Report){expired, find(SeverityDue, nil), find(SeverityExpired, &by)}, true},
+		{"another that expires earlier", []func(*Report){expired, other, find(SeverityExpired, nil)}, true},
+		{"another that expires earlier, and waived", []func(*Report){expired, other, find(SeverityExpired, &by)}, false},
 		{"something that needs no waiver", []func(*Report){expired, find(SeverityInfo, nil), find(SeverityExpired, &by)}, false},
 		{"a source is lost", []func(*Report){lose(nil)}, true},
 		{"a source is lost, and waived", []func(*Report){lose(&alone)}, false},
@@ -225,8 +230,14 @@ func TestCompareWaived(t *testing.T) {
 		for _, edit := range tt.edits {
 			edit(r)
 		}
-		if c := Compare(healthy("a"), r); c.Worse != tt.worse {
+		c := Compare(healthy("a"), r)
+		if c.Worse != tt.worse {
 			t.Errorf("%s: worse %t: %q", tt.name, c.Worse, said(c))
+		}
+		for _, g := range c.Gaps {
+			if g.Worse && g.Gap.Waiver != nil {
+				t.Errorf("%s: %+v is waived, and worse", tt.name, g)
+			}
 		}
 	}
 }
