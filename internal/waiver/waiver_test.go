@@ -70,6 +70,7 @@ func TestApplyToFindings(t *testing.T) {
 				{Rule: "ca-mismatch", Severity: report.SeverityCritical, Cluster: id},                                                         // 3
 				{Rule: "serving-self-signed", Severity: report.SeverityInfo, Cluster: id, Certificate: "kubelet", Node: "aks-win-0"},          // 4
 				{Rule: "certificate-expired", Severity: report.SeverityExpired, Cluster: "another", Certificate: "of a row that is not here"}, // 5
+				{Rule: "certificate-not-yet-valid", Severity: report.SeverityInfo, Cluster: id, Certificate: "kubelet", Node: "aks-win-0"},    // 6: needs none
 			}}}
 	}
 	const all = "states: [due, warning, critical, not-yet-valid, expired], expires: 2026-06-01"
