@@ -8,8 +8,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"net"
-	"net/url"
 	"os"
 	"slices"
 	"strings"
@@ -30,28 +28,30 @@ import (
 
 func verifyCommand(s streams, now time.Time, code *int) *cobra.Command {
 	var old, oldContext, kubeconfig, today string
+	var sameCluster bool
 	j := judging{failOn: string(report.SeverityWarning), offered: []string{"table", "json"}} // it has no --fail-on: whatever is alive fails
 	l := limits{parallel: 1}
 	c := &cobra.Command{
 		Use:   "verify --old FILE",
 		Short: "after a rotation: are the old credentials dead?",
-		Long: `Verify asks, after a rotation, whether what was good before is dead. --old is the
-kubeconfig from before, or a JSON report of then. The old CA must no longer
+		Long: `Verify asks, after a rotation, whether what was good before is dead. --old is
+the kubeconfig from before, or a JSON report of then. The old CA must no longer
 verify the API server, and a request with the old client certificate, and with
-the old token, must be refused by TLS or with 401. Anything else still works, and
-verify says what. It only reads.
+the old token, must be refused by TLS or with 401, on each of five connections.
+Where it is accepted it still works, and verify says so. It only reads.
 
 The kubeconfig of today says where the API server is and what verifies it: the
-current context, or --kubeconfig and --context. Without one the old address is
-asked, and no token is sent there. A report holds fingerprints and no keys, so
-from a report the CA and the serving certificate alone can be checked.
+current context, or --kubeconfig and --context. Where it verifies nothing, or
+its server is not the old one, no token is sent and nothing is called dead: who
+refuses may be anybody. --same-cluster says that only the address has changed.
+A report holds no keys, so from one only the CA and the serving certificate are
+checked.
 
 The exit code is 0 when all is dead, 1 when something still works, 3 when
 something could not be checked.`,
-		Example: `  cp ~/.kube/config before.yaml
-  az aks rotate-certs -g GROUP -n CLUSTER
-  az aks get-credentials -g GROUP -n CLUSTER --overwrite-existing
-  akscert verify --old before.yaml`,
+		Example: `  akscert verify --old before.yaml
+  akscert verify --old before.json --context today -o json
+  akscert verify --old before.yaml --old-context prod --kubeconfig today.yaml`,
 		Args: noArguments,
 		RunE: func(c *cobra.Command, _ []string) error {
 			ctx, cancel, err := l.bound(c.Context())
@@ -78,21 +78,16 @@ something could not be checked.`,
 			if err != nil {
 				return err
 			}
-			was := before.From()
-			other := at != nil && was.Server != "" && hostPort(at.Cluster.Server) != hostPort(was.Server)
-			if other && !named {
-				return hinted{fmt.Errorf("the current context %q is of %s, and --old of %s", at.Name, hostPort(at.Cluster.Server), hostPort(was.Server)),
+			if at != nil && !named && !sameCluster && !verify.Same(before.Cluster(), at.Cluster) {
+				return hinted{fmt.Errorf("the current context %q is of %s, and --old of %s", at.Name, verify.Place(at.Cluster), verify.Place(before.Cluster())),
 					"name the cluster's context of today with --context, or its kubeconfig with --kubeconfig"}
 			}
 			proxy := httpproxy.FromEnvironment().ProxyFunc()
 			v := verify.Verifier{
 				Servers: apiserver.Collector{ConnectTimeout: l.connect, Proxy: proxy},
 				Door:    kube.New(kube.Config{Timeout: l.connect, Proxy: proxy, UserAgent: "akscert/" + version()}),
-				AsOf:    judge.asOf, Now: now, SystemRoots: systemRoots(),
+				AsOf:    judge.asOf, Now: now, SystemRoots: systemRoots(), SameCluster: sameCluster,
 			}.Verify(ctx, before, at)
-			if other {
-				v.Notes = append(v.Notes, fmt.Sprintf("--old is of %s, and %s was asked: it proves something only if they are one cluster", hostPort(was.Server), hostPort(at.Cluster.Server)))
-			}
 			signal := 0
 			if by := (interrupted{}); errors.As(context.Cause(ctx), &by) {
 				signal = by.code()
@@ -104,16 +99,17 @@ something could not be checked.`,
 	}
 	f := c.Flags()
 	f.SortFlags = false
-	f.StringVar(&old, "old", "", "the kubeconfig or JSON report `FILE` from before the rotation, or - for a report on stdin")
-	f.StringVar(&oldContext, "old-context", "", "the `CONTEXT` of the old kubeconfig, or the cluster of the report (default: its current one, or its only one)")
-	f.StringVar(&kubeconfig, "kubeconfig", "", "the kubeconfig `FILE` of today (default: $KUBECONFIG, else ~/.kube/config)")
+	f.StringVar(&old, "old", "", "the kubeconfig or report `FILE` of before; - for stdin")
+	f.StringVar(&oldContext, "old-context", "", "its `CONTEXT`, or cluster (default: the current one)")
+	f.StringVar(&kubeconfig, "kubeconfig", "", "the kubeconfig `FILE` of today (default: $KUBECONFIG)")
 	f.StringVar(&today, "context", "", "the `CONTEXT` of today (default: the current one)")
-	f.DurationVar(&l.timeout, "timeout", 30*time.Minute, "bound the whole run")
-	f.DurationVar(&l.connect, "connect-timeout", 10*time.Second, "bound one handshake or request")
-	f.BoolVar(&j.allowIncomplete, "allow-incomplete", false, "exit 0, not 3, when nothing is alive but something could not be checked")
-	f.StringVar(&j.now, "now", "", "judge the old dates as of this `INSTANT`, as 2027-01-31T00:00:00Z")
+	f.BoolVar(&sameCluster, "same-cluster", false, "today's address differs, the cluster does not")
+	f.DurationVar(&l.timeout, "timeout", 30*time.Minute, "bound the whole run to this `LONG`")
+	f.DurationVar(&l.connect, "connect-timeout", 10*time.Second, "bound a request to this `LONG`")
+	f.BoolVar(&j.allowIncomplete, "allow-incomplete", false, "exit 0, not 3, when part could not be checked")
+	f.StringVar(&j.now, "now", "", "judge as of this `INSTANT`, as 2027-01-31T00:00:00Z")
 	f.StringVarP(&j.output, "output", "o", "table", "print a `FORMAT`: table or json")
-	f.StringVar(&j.color, "color", "auto", "colour: auto, always or never")
+	f.StringVar(&j.color, "color", "auto", "colour this `WHEN`: auto, always, never")
 	f.BoolVarP(&j.quiet, "quiet", "q", false, "no notes on stderr")
 	complete(c, "output", "table", "json")
 	complete(c, "color", "auto", "always", "never")
@@ -229,52 +225,61 @@ func looksLikeReport(file string) (bool, error) {
 	return json.Unmarshal(data, &kubeconfig) != nil || kubeconfig.Kind != "Config", nil
 }
 
-// oneCluster is the report's cluster of that name, else its only one, else the
+// oneCluster is the report's cluster of that id, else of that name, and of
+// several the one that is asked today; without a name its only one, or again the
 // one that is asked today.
 func oneCluster(r *report.Report, name string, today *target.Target) (report.Cluster, error) {
-	names := make([]string, 0, len(r.Clusters))
-	for _, c := range r.Clusters {
-		names = append(names, c.Name)
+	where := ""
+	if today != nil {
+		where, _ = kube.Place(*today.Cluster)
 	}
-	fits := func(c report.Cluster) bool {
-		return today != nil && c.Server != "" && hostPort(c.Server) == hostPort(today.Cluster.Server)
+	asked := func(c report.Cluster) bool {
+		place, ok := kube.Place(target.Cluster{Server: c.Server})
+		return ok && place == where
 	}
-	switch {
-	case name != "":
-		fits = func(c report.Cluster) bool { return slices.Contains([]string{c.Name, c.Context, c.ID}, name) }
-	case len(r.Clusters) == 1:
-		return r.Clusters[0], nil
-	}
-	i := slices.IndexFunc(r.Clusters, fits)
 	const most = 8
+	list := func(clusters []report.Cluster, called func(report.Cluster) string) string {
+		var names []string
+		for _, c := range clusters[:min(len(clusters), most)] {
+			names = append(names, called(c))
+		}
+		if len(clusters) > most {
+			names = append(names, fmt.Sprintf("and %d more", len(clusters)-most))
+		}
+		return strings.Join(names, ", ")
+	}
+	hint := "it has " + list(r.Clusters, func(c report.Cluster) string { return c.Name })
+	var fit []report.Cluster
 	switch {
-	case i >= 0:
-		return r.Clusters[i], nil
-	case len(names) == 0:
+	case len(r.Clusters) == 0:
 		return report.Cluster{}, hinted{errors.New("the report is about no cluster"), "name the report of an audit, or a kubeconfig"}
-	case len(names) > most:
-		names = append(names[:most], fmt.Sprintf("and %d more", len(names)-most))
+	case name == "" && len(r.Clusters) == 1:
+		return r.Clusters[0], nil
+	case name == "":
+		if fit = clustersThat(r.Clusters, asked); len(fit) == 0 {
+			return report.Cluster{}, hinted{fmt.Errorf("the report is about %d clusters", len(r.Clusters)), "name one with --old-context: " + hint}
+		}
+	default:
+		if fit = clustersThat(r.Clusters, func(c report.Cluster) bool { return c.ID == name }); len(fit) == 0 {
+			fit = clustersThat(r.Clusters, func(c report.Cluster) bool { return c.Name == name || c.Context == name })
+		}
+		if len(fit) == 0 {
+			return report.Cluster{}, hinted{fmt.Errorf("cluster %q is not in the report", name), hint}
+		}
+		if there := clustersThat(fit, asked); len(there) > 0 {
+			fit = there
+		}
 	}
-	hint := "it has " + strings.Join(names, ", ")
-	if name != "" {
-		return report.Cluster{}, hinted{fmt.Errorf("cluster %q is not in the report", name), hint}
+	if len(fit) > 1 {
+		why := fmt.Sprintf("%d clusters of the report are called %q", len(fit), name)
+		if name == "" {
+			why = fmt.Sprintf("%d clusters of the report are at %s", len(fit), where)
+		}
+		return report.Cluster{}, hinted{errors.New(why), "name one by its id with --old-context: " + list(fit, func(c report.Cluster) string { return c.ID })}
 	}
-	return report.Cluster{}, hinted{fmt.Errorf("the report is about %d clusters", len(r.Clusters)), "name one with --old-context: " + hint}
+	return fit[0], nil
 }
 
-// hostPort is where a kubeconfig's server is, for comparing and for print: what
-// else the address holds may be a password.
-func hostPort(server string) string {
-	u, err := url.Parse(server)
-	if err != nil || u.Host == "" {
-		u, err = url.Parse("https://" + server)
-	}
-	if err != nil || u.Hostname() == "" || u.User == nil && strings.Contains(server, "@") {
-		return "an address that cannot be read"
-	}
-	port := u.Port()
-	if port == "" {
-		port = "443"
-	}
-	return net.JoinHostPort(strings.ToLower(strings.TrimSuffix(u.Hostname(), ".")), port)
+func clustersThat(clusters []report.Cluster, fits func(report.Cluster) bool) []report.Cluster {
+	return slices.DeleteFunc(slices.Clone(clusters), func(c report.Cluster) bool { return !fits(c) })
 }

@@ -9,6 +9,7 @@ import (
 	"crypto/x509/pkix"
 	"encoding/base64"
 	"encoding/pem"
+	"errors"
 	"fmt"
 	"io"
 	"log"
@@ -16,11 +17,15 @@ import (
 	"net"
 	"net/http"
 	"os"
+	"strings"
 	"sync/atomic"
 	"testing"
 	"time"
 
 	"github.com/rogpeppe/go-internal/testscript"
+
+	"github.com/akscert/akscert/internal/target"
+	"github.com/akscert/akscert/pkg/report"
 )
 
 // rotating is an API server whose credentials can be replaced while it runs: it
@@ -138,19 +143,50 @@ func (r *rotating) answer(w http.ResponseWriter, q *http.Request) {
 	_, _ = io.WriteString(w, `{"kind":"Namespace","apiVersion":"v1","metadata":{"name":"kube-system"}}`)
 }
 
-// hostPort shows no password that an address holds.
-func TestHostPort(t *testing.T) {
-	for server, want := range map[string]string{
-		"https://a.hcp.azmk8s.io:443":       "a.hcp.azmk8s.io:443",
-		"https://A.hcp.azmk8s.io.":          "a.hcp.azmk8s.io:443",
-		"a.hcp.azmk8s.io":                   "a.hcp.azmk8s.io:443",
-		"127.0.0.1:6443":                    "127.0.0.1:6443",
-		"https://[::1]:6443/prefix":         "[::1]:6443",
-		"https://user:hunter2@example:6443": "example:6443",
-		"https://user:hunter2@exa mple":     "an address that cannot be read",
+// A name that several clusters of a report have is none.
+func TestOneCluster(t *testing.T) {
+	r := &report.Report{Clusters: []report.Cluster{
+		{ID: "/a/web", Name: "web", Server: "https://a.example:443"},
+		{ID: "/b/web", Name: "web", Server: "https://b.example:443"},
+		{ID: "web", Name: "shop", Context: "shop-admin", Server: "https://c.example:443"},
+		{ID: "/d/twin", Name: "twin"},
+		{ID: "/e/twin", Name: "twin"},
+		{ID: "one", Name: "one", Server: "https://f.example:443"},
+		{ID: "two", Name: "two", Server: "https://f.example:443"},
+	}}
+	at := func(server string) *target.Target { return &target.Target{Cluster: &target.Cluster{Server: server}} }
+	for _, test := range []struct {
+		name     string
+		today    *target.Target
+		id, says string
+	}{
+		{name: "web", id: "web"}, // whose id it is, and not the first of its name
+		{name: "/b/web", id: "/b/web"},
+		{name: "shop-admin", id: "web"},
+		{name: "twin", says: `2 clusters of the report are called "twin": name one by its id with --old-context: /d/twin, /e/twin`},
+		{name: "twin", today: at("https://a.example"), says: "/d/twin, /e/twin"},
+		{name: "one", today: at("https://a.example"), id: "one"},
+		{today: at("https://B.example"), id: "/b/web"},
+		{today: at("https://f.example"), says: "2 clusters of the report are at f.example:443: name one by its id with --old-context: one, two"},
+		{today: at("https://z.example"), says: "the report is about 7 clusters"},
+		{says: "the report is about 7 clusters"},
+		{name: "nope", says: `cluster "nope" is not in the report`},
 	} {
-		if got := hostPort(server); got != want {
-			t.Errorf("hostPort(%q) = %q, want %q", server, got, want)
+		c, err := oneCluster(r, test.name, test.today)
+		said := ""
+		if h := (hinted{}); errors.As(err, &h) {
+			said = h.Error() + ": " + h.hint
 		}
+		if c.ID != test.id || !strings.Contains(said, test.says) || (err == nil) != (test.says == "") {
+			t.Errorf("%q at %+v: cluster %q, error %q", test.name, test.today, c.ID, said)
+		}
+	}
+	// Of two names the one at today's server.
+	r.Clusters[2].ID = "shop"
+	if c, err := oneCluster(r, "web", at("https://b.example")); err != nil || c.ID != "/b/web" {
+		t.Errorf("cluster %q, %v", c.ID, err)
+	}
+	if _, err := oneCluster(r, "web", nil); err == nil {
+		t.Error("the first of two was taken")
 	}
 }

@@ -9,7 +9,6 @@ import (
 	"net/http"
 	"regexp"
 	"slices"
-	"strings"
 
 	"github.com/akscert/akscert/internal/kube"
 	"github.com/akscert/akscert/internal/target"
@@ -37,27 +36,8 @@ const (
 // name, and that name tells that the credential works.
 const path = "/api/v1/namespaces/kube-system"
 
-// tries is how often it is asked where the connection breaks off. A server that
-// refuses a certificate closes at once, and whoever still writes to it, as the
-// HTTP/2 client does, may never come to read its alert: on loopback that is
-// every other time.
-const tries = 10
-
-// ask shows the credentials of user to the API server of cluster.
-func (v *verification) ask(ctx context.Context, cluster target.Cluster, user target.User) answer {
-	user.Exec, user.AuthProvider, user.Basic = nil, "", false
-	user.Impersonate = target.Impersonate{} // who may not act as another is somebody all the same
-	var said answer
-	for range tries {
-		var again bool
-		if said, again = v.once(ctx, target.Target{Cluster: &cluster, User: &user}); !again {
-			break
-		}
-	}
-	return said
-}
-
-// once asks on a connection of its own. again says that it broke off.
+// once shows the credentials of t's user to its API server, on a connection of
+// its own. again says that it broke off.
 func (v *verification) once(ctx context.Context, t target.Target) (said answer, again bool) {
 	client, none := v.Door.Client(ctx, t)
 	if none != nil {
@@ -67,17 +47,28 @@ func (v *verification) once(ctx context.Context, t target.Target) (said answer, 
 		return answer{said: none.Skipped.Why}, false
 	}
 	defer client.Close()
+	shown := client.Shown()
 	err := client.Get(ctx, kube.Request{Path: path, What: "showing it to the API server", Needs: "to read namespaces", Location: v.address}, namespace)
-	if err == nil {
-		return answer{verdict: accepted, said: "the API server let it read a namespace (200)"}, false
-	}
 	var failure *kube.Error
-	if !errors.As(err, &failure) { // each is
-		return answer{said: err.Error()}, false
+	switch {
+	case err == nil:
+		said = answer{verdict: accepted, said: "the API server let it read a namespace (200)"}
+	case errors.As(err, &failure): // each is
+		said = read(*failure)
+		again = said.verdict == unclear && failure.Code == 0 && failure.Alert == "" && failure.Retryable && failure.Reason != report.ReasonTimeout
+	default:
+		said = answer{said: err.Error()}
 	}
-	said = read(*failure)
-	broke := failure.Code == 0 && (failure.Reason == report.ReasonUnreachable || failure.Reason == report.ReasonMalformed)
-	return said, broke && said.verdict == unclear
+	isToken := t.User.ClientCertificate.IsZero()
+	switch {
+	case said.verdict == unclear:
+	case isToken && failure != nil && failure.Code == 0: // TLS comes before any token
+		said = answer{said: "the server ended the handshake before it saw it: " + failure.Message, hint: failure.Hint}
+	case !isToken && !shown():
+		said = answer{said: "the server did not ask for a client certificate, so it was not shown (" + said.said + ")",
+			hint: "does something end TLS in front of the API server? Then name the API server's own address"}
+	}
+	return said, again
 }
 
 // namespace is nil for the answer of an API server: a portal's page is no
@@ -110,15 +101,15 @@ func refusing(alert string) bool {
 // instead (k8s.io/apiserver/pkg/authentication/request/x509, and the union that
 // puts anonymous last).
 func read(failure kube.Error) answer {
-	_, alert, alerted := strings.Cut(failure.Message, "with the alert ")
-	alert = strings.Trim(alert, `"`)
 	switch {
+	case failure.Code == http.StatusUnauthorized && !failure.Status:
+		return answer{said: "whoever answered refused it (401), and not in an API server's words", hint: "is a proxy or a portal in between?"}
 	case failure.Code == http.StatusUnauthorized:
 		return answer{verdict: refused, said: "the API server refused it (401)"}
-	case failure.Code == 0 && alerted && refusing(alert):
-		return answer{verdict: refused, said: fmt.Sprintf("the API server refused it in the TLS handshake (%s)", alert)}
-	case failure.Code == 0 && alerted:
-		return answer{said: fmt.Sprintf("the server ended the handshake with the alert %q, which says nothing about it", alert), hint: failure.Hint}
+	case refusing(failure.Alert):
+		return answer{verdict: refused, said: fmt.Sprintf("the API server refused it in the TLS handshake (%s)", failure.Alert)}
+	case failure.Alert != "":
+		return answer{said: fmt.Sprintf("the server ended the handshake with the alert %q, which says nothing about it", failure.Alert), hint: failure.Hint}
 	case failure.Code == http.StatusForbidden && failure.Status:
 		who := asUser.FindStringSubmatch(failure.Message)
 		switch {

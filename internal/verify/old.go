@@ -42,8 +42,9 @@ type token struct {
 	lost      bool // a report has none
 }
 
-// From says where the credentials come from.
-func (o Old) From() report.Before { return o.before }
+// Cluster is what they were good for, as far as it is known; nil where nothing
+// is.
+func (o Old) Cluster() *target.Cluster { return o.at.Cluster }
 
 const keepOne = "before a rotation keep the kubeconfig, and name it with --old afterwards: a report holds no keys"
 
@@ -57,7 +58,9 @@ func FromKubeconfig(ctx context.Context, t target.Target) Old {
 		o.notes = append(o.notes, "the old context names no user whose credentials could be tried")
 	}
 	if t.Cluster != nil {
-		o.before.Server = t.Cluster.Server
+		if o.before.Server = t.Cluster.Server; strings.ContainsAny(t.Cluster.Server, "@?#") { // a password, it may be
+			o.before.Server = Place(&target.Cluster{Server: t.Cluster.Server})
+		}
 		if t.Cluster.CA.IsZero() {
 			o.notes = append(o.notes, "the old kubeconfig names no CA of its own that could have been replaced")
 		}
@@ -133,8 +136,37 @@ func FromReport(r *report.Report, c report.Cluster) Old {
 			o.clients = append(o.clients, k)
 		}
 	}
+	o.leftOut(c)
 	for _, credential := range c.Credentials {
 		o.signsIn(credential)
 	}
 	return o
+}
+
+// leftOut takes what the report's audit did not look at: what is not known of
+// the cluster is not dead.
+func (o *Old) leftOut(c report.Cluster) {
+	why := "the report's audit did not look into the kubeconfig"
+	for _, s := range c.Sources {
+		switch {
+		case s.Source != report.SourceKubeconfig:
+		case s.Status == report.StatusOK:
+			why = ""
+		default:
+			why = fmt.Sprintf("the report's audit could not read all of the kubeconfig (%s)", s.Status)
+			if s.Why != "" {
+				why += ": " + s.Why
+			}
+		}
+	}
+	if why == "" && len(o.cas) == 0 {
+		why = "the report knows no CA of the cluster"
+	}
+	if why == "" {
+		return
+	}
+	o.unread = append(o.unread, report.Check{Check: report.CheckCA, Role: report.RoleClusterCA, Result: report.LifeUnknown, Detail: "not examined: " + why, Hint: keepOne})
+	if len(o.clients) == 0 {
+		o.unread = append(o.unread, report.Check{Check: report.CheckClientCertificate, Role: report.RoleClient, Result: report.LifeUnknown, Detail: "not examined: " + why, Hint: keepOne})
+	}
 }

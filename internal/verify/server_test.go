@@ -78,14 +78,17 @@ func masters(c *x509.Certificate) { c.Subject.Organization = []string{"system:ma
 
 // kubeAPI answers as kube-apiserver does.
 type kubeAPI struct {
-	clientCAs []pair            // whose certificates it takes
-	tokens    map[string]string // to users
-	anonymous bool              // anonymous requests are let through, to authorization
-	anybody   bool              // dates of certificates do not matter
-	demands   bool              // a client certificate that verifies, in TLS
-	instead   http.HandlerFunc  // of all that
+	clientCAs []pair                                                      // whose certificates it takes
+	tokens    map[string]string                                           // to users
+	anonymous bool                                                        // anonymous requests are let through, to authorization
+	anybody   bool                                                        // dates of certificates do not matter
+	demands   bool                                                        // a client certificate that verifies, in TLS
+	asksNot   bool                                                        // for one, as what ends TLS in front of an API server
+	instead   http.HandlerFunc                                            // of all that
+	shakes    func(n int, hello *tls.ClientHelloInfo, config *tls.Config) // changes how it shakes hands the nth time
 
 	mu      sync.Mutex
+	shaken  int
 	certs   int // shown
 	bearers []string
 }
@@ -104,6 +107,21 @@ func (k *kubeAPI) start(t *testing.T, ca pair, change ...func(*x509.Certificate)
 	s.TLS = &tls.Config{Certificates: []tls.Certificate{{Certificate: [][]byte{serving.cert.Raw}, PrivateKey: serving.key}}, ClientAuth: tls.RequestClientCert, ClientCAs: pool}
 	if k.demands {
 		s.TLS.ClientAuth = tls.RequireAndVerifyClientCert
+	}
+	if k.asksNot {
+		s.TLS.ClientAuth = tls.NoClientCert
+	}
+	if k.shakes != nil {
+		config := s.TLS.Clone()
+		config.NextProtos = []string{"h2", "http/1.1"}
+		s.TLS.GetConfigForClient = func(hello *tls.ClientHelloInfo) (*tls.Config, error) {
+			config := config.Clone()
+			k.mu.Lock()
+			defer k.mu.Unlock()
+			k.shaken++
+			k.shakes(k.shaken, hello, config)
+			return config, nil
+		}
 	}
 	s.EnableHTTP2 = true
 	s.Config.ErrorLog = log.New(io.Discard, "", 0)

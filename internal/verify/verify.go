@@ -1,11 +1,13 @@
 // Package verify asks, after a rotation, whether the old credentials are dead:
 // whether the old CA still verifies the API server, and whether an old client
-// certificate or token still opens it.
+// certificate or token still opens it. Nothing is called dead but by the API server
+// that the kubeconfig of today verifies, at the address that the old credentials
+// were for, and by each of several connections to it.
 //
 // It is a look and a judgement in one, because what is judged is the answer to a
 // question that only an old credential can ask. It only reads, by GET. An old
-// token goes to no server that the kubeconfig of today does not verify; the key
-// of a certificate goes nowhere.
+// token goes to no server that the kubeconfig of today does not verify, nor to
+// another address; the key of a certificate goes nowhere.
 package verify
 
 import (
@@ -34,6 +36,9 @@ type Verifier struct {
 	AsOf, Now time.Time
 	// SystemRoots verify a server whose kubeconfig names no CA.
 	SystemRoots *x509.CertPool
+	// SameCluster is somebody's word that today's address is of the old cluster,
+	// where it is not the old address.
+	SameCluster bool
 }
 
 // Verify checks what is old. today is the context of the kubeconfig of today,
@@ -51,6 +56,10 @@ func (r Verifier) Verify(ctx context.Context, old Old, today *target.Target) *re
 		v.out.Context = today.Context
 	}
 	v.shake(ctx)
+	if was, is := old.at.Cluster, v.at.Cluster; today != nil && !Same(was, is) {
+		v.elsewhere = !r.SameCluster
+		v.note(fmt.Sprintf("--old is of %s, and %s was asked: it proves something only if they are one cluster", Place(was), Place(is)))
+	}
 	for _, k := range old.cas {
 		v.checkCA(k)
 	}
@@ -79,39 +88,42 @@ type verification struct {
 	at    target.Target // whose API server is asked
 	out   *report.Verification
 
-	address   string              // host:port
-	presented []certs.Certificate // by the server, the leaf first; empty when it could not be seen
-	bundle    []certs.Certificate // what the kubeconfig of today trusts
-	unseen    collect.Gap         // why nothing was presented
+	address   string                // host:port
+	presented [][]certs.Certificate // the chains that the server presents, the leaf first; empty when it could not be seen
+	bundle    []certs.Certificate   // what the kubeconfig of today trusts
+	missed    int                   // how many connections saw nothing
+	unseen    collect.Gap           // and why
 	// doubt is why the server may be another cluster's although there is a
 	// kubeconfig of today; nil where it verifies the server, or vouches for
 	// nothing.
 	doubt error
+	// elsewhere says that the old address is another, and nobody has said that
+	// the cluster is not.
+	elsewhere bool
 }
 
 const fetchToday = "fetch today's kubeconfig and name it: az aks get-credentials -g GROUP -n CLUSTER --file FILE, then --kubeconfig FILE"
+
+const sayWhich = "name the cluster's own context of today; if it is the same cluster under another address, say so with --same-cluster"
 
 const rotate = "az aks rotate-certs -g GROUP -n CLUSTER replaces the CA, and with it the client certificates it signed; up to 30 minutes of downtime"
 
 // shake learns what the API server presents, and whether it is the cluster's.
 func (v *verification) shake(ctx context.Context) {
-	var handshake *collect.Handshake
-	v.unseen = collect.Gap{Message: "the API server presented no certificate that can be read"}
-	for _, seen := range v.Servers.Collect(ctx, v.at) {
-		switch {
-		case seen.Handshake != nil:
-			handshake = seen.Handshake
-		case seen.Gap != nil:
-			v.unseen = *seen.Gap
-		case seen.Skipped != nil:
-			v.unseen = collect.Gap{Message: seen.Skipped.Why, Hint: fetchToday}
-		}
-	}
-	if handshake == nil {
-		v.out.Server, v.address = v.unseen.Location, v.unseen.Location
+	shakes, missed, gap := v.handshakes(ctx)
+	v.missed, v.unseen = missed, gap
+	if len(shakes) == 0 {
+		v.out.Server, v.address = gap.Location, gap.Location
 		return
 	}
-	v.address, v.out.Server, v.presented = handshake.Location, handshake.Location, handshake.Presented
+	handshake := shakes[0] // but for what is presented they are alike
+	v.address, v.out.Server = handshake.Location, handshake.Location
+	for _, h := range shakes {
+		v.presented = append(v.presented, h.Presented)
+	}
+	if len(shakes) > 1 {
+		v.note(fmt.Sprintf("%s presents %d different chains: its API servers are not alike, as in the middle of a rotation", v.address, len(shakes)))
+	}
 	switch {
 	case v.today == nil:
 		v.note("no kubeconfig of today vouches for " + v.address + ": that it is the cluster's API server is taken on trust")
@@ -121,7 +133,11 @@ func (v *verification) shake(ctx context.Context) {
 		v.doubt = errors.New("its CA could not be read: " + v.unseen.Message)
 	default:
 		v.bundle = handshake.CA
-		v.doubt = v.verify(*handshake)
+		for _, h := range shakes {
+			if v.doubt == nil {
+				v.doubt = v.verify(h)
+			}
+		}
 		v.out.ServerVerified = v.doubt == nil
 	}
 }
@@ -163,9 +179,27 @@ func (v *verification) verify(h collect.Handshake) error {
 // may be another's proves nothing.
 func (v *verification) dead(c *report.Check, detail string) {
 	c.Result, c.Detail = report.Dead, detail
-	if v.doubt != nil {
-		c.Result, c.Hint = report.LifeUnknown, fetchToday
-		c.Detail += "; but the kubeconfig of today does not verify that server either, so it may be another's: " + v.doubt.Error()
+	but, hint := "", fetchToday
+	switch {
+	case v.doubt != nil:
+		but = "the kubeconfig of today does not verify that server either, so it may be another's: " + v.doubt.Error()
+	case !v.out.ServerVerified:
+		but = "nothing of today verifies that server, and anybody may have answered"
+	case v.elsewhere:
+		but, hint = "--old is of "+Place(v.old.at.Cluster)+", which may be another cluster", sayWhich
+	default:
+		return
+	}
+	c.Result, c.Detail, c.Hint = report.LifeUnknown, detail+"; but "+but, hint
+}
+
+// gone is dead for what was looked for in what the server presents, which takes
+// all of its handshakes.
+func (v *verification) gone(c *report.Check, detail string) {
+	v.dead(c, detail)
+	if v.missed > 0 && c.Result == report.Dead {
+		c.Result, c.Hint = report.LifeUnknown, v.unseen.Hint
+		c.Detail = fmt.Sprintf("%s; but %d of %d connections saw nothing: %s", detail, v.missed, connections, v.unseen.Message)
 	}
 }
 
@@ -178,7 +212,7 @@ func (v *verification) checkCA(k known) {
 	}
 	kept, trusted := find(v.bundle, k.sha256)
 	if !trusted {
-		kept, _ = find(v.presented, k.sha256)
+		kept, _ = find(slices.Concat(v.presented...), k.sha256)
 	}
 	if k.cert == nil {
 		k.cert = kept // a report knows the fingerprint alone
@@ -192,10 +226,14 @@ func (v *verification) checkCA(k known) {
 			c.Detail, c.Hint = "whether it verifies "+v.address+" cannot be told by its fingerprint alone", fetchToday
 			return
 		}
-		c.Result, c.Detail = report.Dead, "the kubeconfig of today does not trust it, and verifies what "+v.address+" presents by another"
+		v.gone(&c, "the kubeconfig of today does not trust it, and verifies what "+v.address+" presents by another")
 		return
 	}
-	signs, uncheckable := certs.ChainsTo(v.presented, []certs.Certificate{*k.cert})
+	signs, uncheckable := false, false
+	for _, chain := range v.presented {
+		yes, maybe := certs.ChainsTo(chain, []certs.Certificate{*k.cert})
+		signs, uncheckable = signs || yes, uncheckable || maybe
+	}
 	switch {
 	case signs:
 		c.Result, c.Hint = report.Alive, rotate
@@ -207,9 +245,9 @@ func (v *verification) checkCA(k known) {
 		c.Detail, c.Hint = "whether it signed what "+v.address+" presents could not be checked: an unsupported signature algorithm, or too many certificates", "openssl verify -CAfile CA CHAIN"
 	default:
 		if still = ""; trusted && v.doubt == nil {
-			still, c.Hint = "; but the kubeconfig of today trusts it still", "when the rotation has ended fetch the kubeconfig again: az aks get-credentials --overwrite-existing"
+			still, c.Hint = "; though the kubeconfig of today trusts it still", "when the rotation has ended fetch the kubeconfig again: az aks get-credentials --overwrite-existing"
 		}
-		v.dead(&c, "no longer verifies what "+v.address+" presents"+still)
+		v.gone(&c, "no longer verifies what "+v.address+" presents"+still)
 	}
 }
 
@@ -237,7 +275,7 @@ func (v *verification) unchanged() {
 func (v *verification) checkServing(k known) {
 	c := report.Check{Check: report.CheckServingCertificate, Role: report.RoleAPIServer, Subject: k.subject, SHA256: k.sha256, NotAfter: k.notAfter, Result: report.LifeUnknown}
 	defer func() { v.out.Checks = append(v.out.Checks, c) }()
-	_, presented := find(v.presented, k.sha256)
+	_, presented := find(slices.Concat(v.presented...), k.sha256)
 	switch {
 	case len(v.presented) == 0:
 		c.Detail, c.Hint = v.unseen.Message, v.unseen.Hint
@@ -246,7 +284,7 @@ func (v *verification) checkServing(k known) {
 	case presented:
 		c.Result, c.Detail, c.Hint = report.Alive, v.address+" still presents it", rotate
 	default:
-		v.dead(&c, v.address+" no longer presents it")
+		v.gone(&c, v.address+" no longer presents it")
 	}
 }
 
@@ -284,6 +322,8 @@ func (v *verification) checkToken(ctx context.Context, t token) {
 		said = answer{said: "not sent: the kubeconfig of today does not verify " + v.address + ": " + v.doubt.Error(), hint: fetchToday}
 	case !v.out.ServerVerified:
 		said = answer{said: "not sent: no kubeconfig of today verifies " + v.address + ", and whoever answers would have it", hint: fetchToday}
+	case v.elsewhere:
+		said = answer{said: "not sent: --old is of " + Place(v.old.at.Cluster) + ", and " + v.address + " may be another cluster's", hint: sayWhich}
 	default:
 		user := *v.old.at.User
 		user.ClientCertificate, user.ClientKey, user.ClientKeyFile = target.Material{}, target.Secret{}, ""
