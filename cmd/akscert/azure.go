@@ -23,13 +23,13 @@ type inAzure struct {
 
 func (a *inAzure) flags(c *cobra.Command) {
 	f := c.Flags()
-	f.BoolVar(&a.admin, "admin", false, "fetch the cluster administrator's kubeconfig, not the user's")
-	f.StringVar(&a.config.Auth, "auth", "", "sign in with one `CREDENTIAL` only: environment, workload-identity, managed-identity, cli, azd or powershell")
+	f.BoolVar(&a.admin, "admin", false, "get the administrator's kubeconfig")
+	f.StringVar(&a.config.Auth, "auth", "", "sign in by this `WAY`: cli, environment, …")
 	f.StringVar(&a.config.Tenant, "tenant", "", "the Entra `TENANT` to sign in to")
-	f.StringVar(&a.config.Cloud, "cloud", "", "AzureCloud, AzureChinaCloud or AzureUSGovernment (default: $AZURE_CLOUD)")
-	f.StringVar(&a.config.ResourceManagerEndpoint, "resource-manager-endpoint", "", "ARM's `URL` in any other cloud")
-	f.StringVar(&a.config.ResourceManagerAudience, "resource-manager-audience", "", "the audience of ARM's tokens in any other cloud")
-	f.StringVar(&a.config.AuthorityHost, "authority-host", "", "the sign-in `URL` in any other cloud")
+	f.StringVar(&a.config.Cloud, "cloud", "", "the `CLOUD` (default: $AZURE_CLOUD)")
+	f.StringVar(&a.config.ResourceManagerEndpoint, "resource-manager-endpoint", "", "ARM's `URL` in another cloud")
+	f.StringVar(&a.config.ResourceManagerAudience, "resource-manager-audience", "", "the `AUDIENCE` of its tokens")
+	f.StringVar(&a.config.AuthorityHost, "authority-host", "", "the sign-in `URL` there")
 	complete(c, "auth", "environment", "workload-identity", "managed-identity", "cli", "azd", "powershell")
 	complete(c, "cloud", "AzureCloud", "AzureChinaCloud", "AzureUSGovernment")
 }

@@ -26,8 +26,11 @@ const module = "github.com/akscert/akscert/"
 // and "/…" at the end for a whole family.
 var allowed = map[string][]string{
 	"…/cmd/akscert": {"…/internal/audit", "…/internal/azure", "…/internal/collect", "…/internal/collect/apiserver", "…/internal/collect/arm", "…/internal/collect/file",
-		"…/internal/collect/kubeapi", "…/internal/collect/kubeconfig", "…/internal/collect/kubelet", "…/internal/collect/node", "…/internal/demo", "…/internal/discover", "…/internal/kube", "…/internal/render", "…/internal/target", "…/internal/verify", "…/internal/waiver", "…/pkg/lifetime", "…/pkg/report",
+		"…/internal/collect/kubeapi", "…/internal/collect/kubeconfig", "…/internal/collect/kubelet", "…/internal/collect/node", "…/internal/demo", "…/internal/discover", "…/internal/kube", "…/internal/render", "…/internal/settings", "…/internal/target", "…/internal/verify", "…/internal/waiver", "…/pkg/lifetime", "…/pkg/report",
 		"github.com/spf13/cobra", "github.com/spf13/pflag", "golang.org/x/net/http/httpproxy", "golang.org/x/term", "github.com/vbauerster/mpb/v8", "github.com/vbauerster/mpb/v8/decor"},
+
+	// what flags are when they are not given
+	"…/internal/settings": {"go.yaml.in/yaml/v3"},
 
 	// find targets
 	"…/internal/target":   {},

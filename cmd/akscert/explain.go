@@ -19,7 +19,7 @@ func explainCommand(s streams) *cobra.Command {
 		Short: "explain a finding: what it means, how it was decided, what helps",
 		Example: `  akscert explain
   akscert explain ca-mismatch
-  akscert audit -o json | jq -r '.findings[].rule' | sort -u | xargs -n 1 akscert explain`,
+  akscert explain rotation-overdue`,
 		Args:      cobra.MaximumNArgs(1),
 		ValidArgs: names,
 		RunE: func(_ *cobra.Command, args []string) error {

@@ -38,7 +38,7 @@ func formats() []format {
 			look.Wide = true
 			return render.Table(w, r, look)
 		}},
-		{"json", "the whole report, for scripts; render, merge and diff read it again", plain(func(w io.Writer, r *report.Report) error { return render.JSON(w, r) })},
+		{"json", "the whole report, for scripts; render, merge, diff read it", plain(func(w io.Writer, r *report.Report) error { return render.JSON(w, r) })},
 		{"ndjson", "the same as a stream, each cluster on a line as it is done", plain(render.Lines)},
 		{"yaml", "the same document as json", plain(render.YAML)},
 		{"csv", "a line for each certificate, finding and gap, for spreadsheets", plain(render.CSV)},
@@ -47,7 +47,7 @@ func formats() []format {
 		{"junit", "test results: findings fail, gaps are errors", plain(render.JUnit)},
 		{"sarif", "results for code scanning", plain(sarif)},
 		{"prometheus", "metrics, for a textfile collector or a Pushgateway", plain(render.Prometheus)},
-		{"nagios", "one line with performance data, for a monitoring plugin; see akscert render --plugin", plain(render.Nagios)},
+		{"nagios", "one line with performance data; see akscert render --plugin", plain(render.Nagios)},
 	}
 }
 

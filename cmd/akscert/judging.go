@@ -88,7 +88,7 @@ func (j *judging) outputFlags(c *cobra.Command, offered ...string) {
 	j.offered = offered
 	f.StringVarP(&j.output, "output", "o", "table", "print a `FORMAT`: "+few(offered))
 	if len(offered) == len(formats()) {
-		f.BoolVar(&j.all, "all", j.all, "every row of the table, also those that are ok")
+		f.BoolVar(&j.all, "all", j.all, "every row of the table, ok ones too")
 		f.BoolVar(&j.ascii, "ascii", false, "a table in ASCII alone")
 		f.StringArrayVar(&j.reports, "report", nil, "also write a file, as `FORMAT=PATH`; repeatable")
 		f.StringVar(&j.annotations, "annotations", "", "tell this CI `SYSTEM` too: github, azure-devops, auto")

@@ -56,7 +56,7 @@ code is that of an audit of all of it.`,
 		},
 	}
 	c.Flags().SortFlags = false
-	c.Flags().BoolVar(&j.allowIncomplete, "allow-incomplete", false, "exit 0, not 3, when nothing fails but part could not be examined")
+	c.Flags().BoolVar(&j.allowIncomplete, "allow-incomplete", false, "exit 0, not 3, when part could not be examined")
 	j.outputFlags(c, formatNames()...)
 	return c
 }

@@ -18,18 +18,17 @@ func renderCommand(s streams, now time.Time, code *int) *cobra.Command {
 	c := &cobra.Command{
 		Use:   "render REPORT",
 		Short: "draw a saved report in another format",
-		Long: `Render draws a report that akscert audit -o json or -o ndjson saved as any other
-format: see akscert help formats. It looks at nothing again, and exits 0 whatever
-the report says, unless --plugin is given.
+		Long: `Render draws a report that akscert audit -o json or -o ndjson saved as any
+other format: see akscert help formats. It looks at nothing again, and exits 0
+whatever the report says, unless --plugin is given.
 
-With --plugin it is a check for Nagios, Icinga and the like: it exits 0 for OK, 1
-for WARNING, 2 for CRITICAL and 3 for UNKNOWN, which is what a report says that is
-not complete, cannot be read, or is older than --max-age. An audit takes longer
-than such a check may: run it by itself, and check what it saved.`,
-		Example: `  akscert render report.json
-  akscert render report.json -o markdown >> "$GITHUB_STEP_SUMMARY"
-  akscert render report.json --report junit=certificates.xml --report html=certificates.html
-  akscert render /var/lib/akscert/report.json -o nagios --plugin --max-age 26h`,
+With --plugin it is a check for Nagios, Icinga and the like: it exits 0 for OK,
+1 for WARNING, 2 for CRITICAL and 3 for UNKNOWN, which is what a report says
+that is not complete, cannot be read, or is older than --max-age. An audit takes
+longer than such a check may: run it by itself, and check what it saved.`,
+		Example: `  akscert render report.json -o markdown >> "$GITHUB_STEP_SUMMARY"
+  akscert render report.json --report junit=report.xml --report html=report.html
+  akscert render report.json -o nagios --plugin --max-age 26h`,
 		Args: func(_ *cobra.Command, args []string) error {
 			if len(args) != 1 {
 				return hinted{errors.New("render draws one report"), "akscert render REPORT.json -o FORMAT, or - for stdin; akscert merge joins several"}
@@ -65,8 +64,8 @@ than such a check may: run it by itself, and check what it saved.`,
 	}
 	c.Flags().SortFlags = false
 	j.outputFlags(c, formatNames()...)
-	c.Flags().BoolVar(&plugin, "plugin", false, "exit as a monitoring plugin: 0 OK, 1 WARNING, 2 CRITICAL, 3 UNKNOWN")
-	c.Flags().DurationVar(&maxAge, "max-age", 0, "refuse a report of an audit that began longer ago than `TIME`, as 26h")
+	c.Flags().BoolVar(&plugin, "plugin", false, "exit as a plugin: 0 OK, 1 WARNING, 2 CRITICAL, 3 UNKNOWN")
+	c.Flags().DurationVar(&maxAge, "max-age", 0, "refuse a report that is older than this `TIME`, as 26h")
 	return c
 }
 

@@ -30,8 +30,8 @@ func run(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io.
 	root.SetIn(stdin)
 	root.SetOut(stdout)
 	root.SetErr(stderr)
-	if err := root.ExecuteContext(ctx); err != nil {
-		complain(stderr, err)
+	if c, err := root.ExecuteContextC(ctx); err != nil {
+		complain(stderr, attributed(c, err))
 		var by interrupted
 		if errors.As(context.Cause(ctx), &by) {
 			return by.code()
@@ -58,13 +58,17 @@ and what could not be looked at. An audit only ever reads.`,
 			}
 			return nil
 		},
-		RunE: func(c *cobra.Command, _ []string) error { return c.Help() },
+		PersistentPreRunE: func(c *cobra.Command, _ []string) error { return configure(s, c) },
+		RunE:              func(c *cobra.Command, _ []string) error { return c.Help() },
 	}
+	root.PersistentFlags().String("config", "", "take settings from this `FILE` alone, or none")
+	root.SetUsageFunc(usageOf)
 	root.SetFlagErrorFunc(func(c *cobra.Command, err error) error {
 		return hinted{err, c.CommandPath() + " --help lists the flags"}
 	})
 	root.CompletionOptions.HiddenDefaultCmd = false
-	root.AddCommand(auditCommand(s, now, code), inspectCommand(s, now, code), mergeCommand(s, now, code), diffCommand(s, now, code), renderCommand(s, now, code), verifyCommand(s, now, code), demoCommand(s, now, code), explainCommand(s), waiverCommand(s, now), nodeScriptCommand(s), versionCommand(s), exitCodesTopic(), formatsTopic())
+	root.AddCommand(auditCommand(s, now, code), inspectCommand(s, now, code), mergeCommand(s, now, code), diffCommand(s, now, code), renderCommand(s, now, code), verifyCommand(s, now, code), demoCommand(s, now, code), explainCommand(s), waiverCommand(s, now), configCommand(s, now), schemaCommand(s), nodeScriptCommand(s), versionCommand(s), exitCodesTopic(), formatsTopic())
+	completeNoFiles(root)
 	return root
 }
 

@@ -42,6 +42,11 @@ func TestScripts(t *testing.T) {
 	testscript.Run(t, testscript.Params{
 		Dir: filepath.Join("..", "..", "testdata", "script"),
 		Setup: func(e *testscript.Env) error {
+			e.Defer(func() {
+				if err := savedAsSchema(e.WorkDir); err != nil {
+					t.Error(err)
+				}
+			})
 			for name, data := range estate.files {
 				if err := os.WriteFile(filepath.Join(e.WorkDir, name), data, 0o600); err != nil {
 					return err
@@ -59,6 +64,7 @@ func TestScripts(t *testing.T) {
 		},
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
 			"expand": expand, "exits": exits, "interrupt": interrupt, "estate": startEstate, "rotation": new(rotating).rotation,
+			"schema": schemaOf, "examples": runExamples,
 		},
 	})
 }
@@ -89,6 +95,8 @@ func exits(ts *testscript.TestScript, neg bool, args []string) {
 	if want := args[0]; strconv.Itoa(got) != want {
 		ts.Fatalf("exit code %d, want %s", got, want)
 	}
+	_, err = asSchema([]byte(ts.ReadFile("stdout"))) // every report of every script
+	ts.Check(err)
 }
 
 // interrupt sends the signal to the script's background akscert.

@@ -17,7 +17,8 @@ func versionCommand(s streams) *cobra.Command {
 		Use:   "version",
 		Short: "print the version",
 		Example: `  akscert version
-  akscert version -o json`,
+  akscert version -o json
+  akscert version -o json | jq -r .schemaVersion`,
 		Args: noArguments,
 		RunE: func(*cobra.Command, []string) error {
 			if err := oneOf("--output", output, "text", "json"); err != nil {
