@@ -33,11 +33,10 @@ func auditCommand(s streams, now time.Time, code *int) *cobra.Command {
 	c := &cobra.Command{
 		Use:   "audit",
 		Short: "audit the certificates of clusters",
-		Long: `Audit reads a kubeconfig, shakes hands with the API server, asks it and every
-kubelet and, for a cluster named in Azure, runs a read-only script on its nodes:
-sources kubeconfig, apiserver, kubeapi, kubelet, arm and node. It says what
-expires next, what to do, and what could not be looked at. Which clusters: the
-current context, unless flags of the scope say others.`,
+		Long: `Audit looks at a cluster (by default that of the current context) in the sources
+kubeconfig, apiserver, kubeapi and kubelet; and, where it is named in Azure, arm
+and node, which runs a read-only script on each. It says which certificate
+expires next, what to do, and what could not be looked at.`,
 		Example: `  akscert audit -g GROUP -n CLUSTER
   akscert audit --all-subscriptions --tag env=prod -o ndjson
   akscert audit --all-contexts --fail-on critical -o json | jq '.findings[0]'`,
@@ -95,6 +94,7 @@ current context, unless flags of the scope say others.`,
 			targets = mine(targets, part)
 			input := judge.input()
 			input.Gaps, input.Named, input.SystemRoots, input.Shard = gaps, named, systemRoots(), part
+			input.Scope = where.asked(sources)
 			if perPool > 0 {
 				input.Sampling = nodes
 			}
@@ -118,7 +118,7 @@ current context, unless flags of the scope say others.`,
 	where.flags(c)
 	flags.StringVar(&sources, "sources", "", "these `SOURCES` alone, or without: --sources=-node")
 	flags.BoolVar(&allowExec, "allow-exec", false, "run the exec plugin of a kubeconfig, to sign in")
-	flags.StringVar(&nodes, "nodes", "all", "ask `WHICH`: all, or a sample: per-pool=3")
+	flags.StringVar(&nodes, "nodes", "all", "ask `WHICH`: all, or per-pool=3")
 	flags.StringVar(&shard, "shard", "", "part `I/N` of the clusters; see akscert merge")
 	l.flags(flags)
 	flags.DurationVar(&l.cluster, "cluster-timeout", 15*time.Minute, "bound one cluster to this `LONG`")

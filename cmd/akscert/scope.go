@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"slices"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -83,6 +84,38 @@ func (s *scope) check(c *cobra.Command) error {
 		return hinted{fmt.Errorf("--%s is for clusters in Azure, and none is named", way), "name one with -g GROUP -n CLUSTER, or many with --subscription or --all-subscriptions"}
 	}
 	return nil
+}
+
+// asked is the scope in the words of its flags, in one order, so that two reports
+// tell whether they were asked for the same.
+func (s *scope) asked(sources string) []string {
+	var words []string
+	add := func(flag string, values ...string) {
+		for _, v := range slices.Sorted(slices.Values(values)) {
+			words = append(words, "--"+flag+"="+v)
+		}
+	}
+	if s.contexts.All {
+		words = append(words, "--all-contexts")
+	}
+	add("context", s.contexts.Contexts...)
+	add("resource-group", s.groups...)
+	add("name", s.names...)
+	add("tag", s.tags...)
+	add("subscription", s.subscriptions...)
+	if s.everywhere {
+		words = append(words, "--all-subscriptions")
+	}
+	if s.from != "" {
+		add("clusters-from", s.from)
+	}
+	if len(words) == 0 {
+		words = []string{"current context"}
+	}
+	if sources != "" {
+		add("sources", sources)
+	}
+	return words
 }
 
 // azured reports whether clusters are to be found in Azure.

@@ -102,7 +102,7 @@ func exits(ts *testscript.TestScript, neg bool, args []string) {
 // interrupt sends the signal to the script's background akscert.
 func interrupt(ts *testscript.TestScript, _ bool, args []string) {
 	signals := map[string]os.Signal{"INT": os.Interrupt, "TERM": syscall.SIGTERM}
-	time.Sleep(500 * time.Millisecond) // until it hangs at the hanging server
+	time.Sleep(1500 * time.Millisecond) // until it hangs at the hanging server
 	for _, cmd := range ts.BackgroundCmds() {
 		ts.Check(cmd.Process.Signal(signals[args[0]]))
 	}

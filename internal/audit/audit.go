@@ -35,6 +35,7 @@ type Input struct {
 	// Shard and Sampling say which part of the clusters, and of their nodes, was
 	// asked for; nil and empty for all.
 	Shard    *report.Shard
+	Scope    []string // what was asked for, as report.Report has it
 	Sampling string
 	// Interrupted is the exit code of the signal that ended the audit early
 	// (130, 143), or 0.
@@ -60,7 +61,7 @@ func Audit(in Input) *report.Report {
 func New(in Input) *Auditor {
 	a := &Auditor{in: in, asOf: in.AsOf.UTC().Truncate(time.Second), taken: report.NewTally(in.FailOn), remedies: map[string]bool{}, rows: map[string]int{}}
 	a.out = &report.Report{
-		SchemaVersion: report.SchemaVersion, Kind: report.Kind, AsOf: a.asOf, Policy: policy(in), Shard: in.Shard, Sampling: in.Sampling,
+		SchemaVersion: report.SchemaVersion, Kind: report.Kind, AsOf: a.asOf, Policy: policy(in), Shard: in.Shard, Scope: in.Scope, Sampling: in.Sampling,
 		Clusters: []report.Cluster{}, Nodes: []report.Node{}, Certificates: []report.Certificate{},
 		Findings: []report.Finding{}, Remedies: []report.Remedy{}, Gaps: append([]report.Gap{}, in.Gaps...), Waivers: in.Waivers.Report(a.asOf),
 	}
