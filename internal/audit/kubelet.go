@@ -177,10 +177,3 @@ func counted(n int, what string) string {
 	}
 	return fmt.Sprintf("each of %d %ss", n, what)
 }
-
-func plural(n int, what string) string {
-	if n == 1 {
-		return "1 " + what
-	}
-	return fmt.Sprintf("%d %ss", n, what)
-}

@@ -21,9 +21,12 @@ type bucket struct {
 // https://learn.microsoft.com/azure/azure-resource-manager/management/request-limits-and-throttling
 // and https://learn.microsoft.com/troubleshoot/azure/virtual-machines/windows/troubleshooting-throttling-errors
 const (
-	ReadBurst, Reads   = 250, 25
-	WriteBurst, Writes = 200, 10
-	RunBurst, Runs     = 1500, 500
+	ReadBurst  = 250
+	Reads      = 25
+	WriteBurst = 200
+	Writes     = 10
+	RunBurst   = 1500
+	Runs       = 500
 )
 
 func (b *bucket) fill(burst, perMinute float64) { b.burst, b.rate = burst, perMinute/60 }
