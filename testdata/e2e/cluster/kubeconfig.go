@@ -24,7 +24,8 @@ type Kubeconfig struct {
 	TLSServerName string
 	Insecure      bool // insecure-skip-tls-verify
 	// Contexts are the names of all contexts, when they are not ContextName
-	// alone. The first is the current one.
+	// alone. The first is the current one. Each has a cluster of its own: akscert
+	// takes two that share theirs, and the user, for one.
 	Contexts []string
 }
 
@@ -38,25 +39,28 @@ func (k Kubeconfig) Write(path string) error {
 	}
 	data := func(name string, value []byte) { field(name, base64.StdEncoding.EncodeToString(value)) }
 
-	b.WriteString("apiVersion: v1\nkind: Config\nclusters:\n- name: " + ContextName + "\n  cluster:\n")
-	field("server", k.Server)
-	data("certificate-authority-data", k.CA)
-	field("tls-server-name", k.TLSServerName)
-	if k.Insecure {
-		field("insecure-skip-tls-verify", "true")
+	contexts := k.Contexts
+	if len(contexts) == 0 {
+		contexts = []string{ContextName}
+	}
+	b.WriteString("apiVersion: v1\nkind: Config\nclusters:\n")
+	for _, name := range contexts {
+		b.WriteString("- name: " + name + "\n  cluster:\n")
+		field("server", k.Server)
+		data("certificate-authority-data", k.CA)
+		field("tls-server-name", k.TLSServerName)
+		if k.Insecure {
+			field("insecure-skip-tls-verify", "true")
+		}
 	}
 	b.WriteString("users:\n- name: " + UserName + "\n  user:\n")
 	data("client-certificate-data", k.Cert)
 	data("client-key-data", k.Key)
 	field("token", k.Token)
-	contexts := k.Contexts
-	if len(contexts) == 0 {
-		contexts = []string{ContextName}
-	}
 	b.WriteString("contexts:\n")
 	for _, name := range contexts {
 		b.WriteString("- name: " + name + "\n  context:\n")
-		field("cluster", ContextName)
+		field("cluster", name)
 		field("user", UserName)
 	}
 	b.WriteString("current-context: " + contexts[0] + "\n")
