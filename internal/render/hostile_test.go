@@ -116,7 +116,8 @@ var evil = map[string]string{
 	"astral":                "\U000e0041\U0001f600\U0010ffff\U0001d7d8",
 	"a replacement of ours": "\ufffd",
 	"Windows":               `C:\Users\me\.kube\config#users/x`,
-	"empty":                 " ",
+	"a space":               " ",
+	"empty":                 "",
 }
 
 // What a certificate, a cluster or Azure says does no harm in any format, and
@@ -147,7 +148,10 @@ func TestHostile(t *testing.T) {
 	}
 }
 
-var commands = regexp.MustCompile(`(?i)##(vso)?\[`)
+var (
+	commands = regexp.MustCompile(`(?i)##(vso)?\[`)
+	workflow = regexp.MustCompile(`^\s*::[A-Za-z]`)
+)
 
 // harmless is what holds for every format: nothing in it moves a cursor, and no
 // line of it is a command to a CI system, unless it is one of ours.
@@ -178,7 +182,7 @@ func harmless(t *testing.T, format string, out []byte) {
 				t.Errorf("%s: %q", format, line)
 			}
 		default:
-			if commands.MatchString(line) || strings.HasPrefix(strings.TrimSpace(line), "::") {
+			if commands.MatchString(line) || workflow.MatchString(line) {
 				t.Errorf("%s: a command in %q", format, line)
 			}
 		}
@@ -297,7 +301,7 @@ func readMarkdown(t *testing.T, out []byte, _ *report.Report) {
 				t.Errorf("markdown: %d bars, want %d: %s", n, columns, line)
 			}
 		}
-		rest := keptApart.ReplaceAllString(codeSpan.ReplaceAllString(line, ""), "")
+		rest := keptApart.ReplaceAllString(codeSpan.ReplaceAllString(line, " "), " ")
 		for _, bad := range []string{"<", ">", "`", "](", "@", "://", "www.", "~~"} {
 			if strings.Contains(rest, bad) {
 				t.Errorf("markdown: %s in %q, of %q", bad, rest, line)

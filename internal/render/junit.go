@@ -163,7 +163,7 @@ func (s *suite) result(t *junitTest, r *report.Report, l lookup) junitCase {
 			s.Skipped++
 			return c
 		}
-		c.Error = &junitResult{Type: Visible(string(t.gap.Reason)), Message: Visible(t.gap.Message), Text: Visible(lines(t.gap.Hint, accepted(nil, t.gap.ExpiredWaiver)))}
+		c.Error = &junitResult{Type: cmp.Or(Visible(string(t.gap.Reason)), "gap"), Message: Visible(t.gap.Message), Text: Visible(lines(t.gap.Hint, accepted(nil, t.gap.ExpiredWaiver)))}
 		s.Errors++
 		return c
 	}
@@ -175,7 +175,7 @@ func (s *suite) result(t *junitTest, r *report.Report, l lookup) junitCase {
 			waived = append(waived, told)
 		case fails(r, f):
 			if c.Failure == nil {
-				c.Failure = &junitResult{Type: Visible(f.Rule), Message: Visible(f.Message)}
+				c.Failure = &junitResult{Type: cmp.Or(Visible(f.Rule), "finding"), Message: Visible(f.Message)}
 			}
 			failing = append(failing, told+remedyText(l.remedies[f.RemedyID]))
 		default:
