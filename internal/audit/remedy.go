@@ -94,7 +94,7 @@ func (a *Auditor) renew(row report.Certificate, pool string) *report.Remedy {
 		if t.User == nil || !target.HandedOut(t.User.File) {
 			return refetch(t)
 		}
-		return byHand(t)
+		return a.handedOut()
 	case report.RoleClusterCA, report.RoleClientCA, report.RoleRequestHeaderCA:
 		return byHand(t)
 	case report.RoleAPIServer, report.RoleIntermediate:
@@ -125,6 +125,18 @@ func (a *Auditor) renew(row report.Certificate, pool string) *report.Remedy {
 func replace(row report.Certificate) *report.Remedy {
 	return &report.Remedy{ID: "replace/" + row.Location, Commands: []string{}, Impact: "depends on who uses it",
 		Summary: fmt.Sprintf("have the certificate in %s issued again and replace it", row.Location)}
+}
+
+// handedOut is for a client certificate that ARM has only just handed out.
+func (a *Auditor) handedOut() *report.Remedy {
+	if !a.autoRotates() {
+		return byHand(a.target)
+	}
+	name, _ := aksName(a.target)
+	fetch, _ := getCredentials(a.target)
+	return &report.Remedy{ID: "issued/" + a.target.ID, Summary: "AKS renews what it hands out for this cluster by itself: fetch it again before that day, and rotate by hand if it is still the same",
+		Commands: started(a.target, fetch, "az aks rotate-certs "+name),
+		Impact:   "fetching costs nothing; rotating recreates every node, with up to 30 minutes of downtime", Docs: rotationDocs}
 }
 
 // byHand is what renews everything at once, by hand.

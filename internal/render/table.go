@@ -195,7 +195,8 @@ func column1(cell func(report.Certificate) string, shown []report.Certificate, l
 // fit makes the table no wider than the screen: it shortens subject and location,
 // then narrows or drops whole columns, the least useful first.
 func fit(list []column, cells [][]string, shown []report.Certificate, look Look) ([]column, [][]string) {
-	const gap, narrow = 2, 24
+	const gap = 2
+	narrow := map[string]int{"SUBJECT": 24, "LOCATION": 44} // what tells rows apart is shortened no further
 	list, cells = slices.Clone(list), slices.Clone(cells)
 	for {
 		widths := make([]int, len(list))
@@ -213,10 +214,10 @@ func fit(list []column, cells [][]string, shown []report.Certificate, look Look)
 		}
 		for _, name := range []string{"SUBJECT", "LOCATION"} {
 			i := slices.IndexFunc(list, func(c column) bool { return c.head == name })
-			if i < 0 || widths[i] <= narrow || over <= 0 {
+			if i < 0 || widths[i] <= narrow[name] || over <= 0 {
 				continue
 			}
-			to := max(narrow, widths[i]-over)
+			to := max(narrow[name], widths[i]-over)
 			over -= widths[i] - to
 			cells[i] = slices.Clone(cells[i])
 			for r, cell := range cells[i] {
@@ -233,6 +234,8 @@ func fit(list []column, cells [][]string, shown []report.Certificate, look Look)
 			}
 		}
 		switch {
+		case worst < 0 && narrow["LOCATION"] > 20:
+			narrow["LOCATION"] -= 8
 		case worst < 0:
 			return list, cells // as narrow as it gets
 		case list[worst].less != nil:
