@@ -102,11 +102,11 @@ func folded(certificates []report.Certificate, look Look) (shown []report.Certif
 	if next.NotAfter == nil {
 		return shown, rest
 	}
-	rest += fmt.Sprintf(" %s, %s: %s %s", left(next), when(next), Visible(string(next.Role)), location(next))
+	at := location(next)
 	if look.Width > 0 {
-		rest = middle(rest, look.Width)
+		at = shortLocation(next)
 	}
-	return shown, rest
+	return shown, rest + fmt.Sprintf(" %s, %s: %s %s", left(next), when(next), Visible(string(next.Role)), at)
 }
 
 // first is the worst of a cluster's rows, which come worst first.

@@ -74,7 +74,7 @@ func columns(r *report.Report, look Look) []column {
 		list = append(list, column{head: "CLUSTER", cell: func(c report.Certificate) string { return Visible(names[c.Cluster]) }})
 	}
 	list = append(list,
-		column{head: "LOCATION", cell: location},
+		column{head: "LOCATION", cell: location, less: shortLocation},
 		column{head: "SUBJECT", yield: 3, cell: func(c report.Certificate) string { return Visible(c.Subject) }})
 	if look.Wide {
 		list = append(list,
@@ -208,7 +208,7 @@ func fit(list []column, cells [][]string, shown []report.Certificate, look Look)
 			}
 			total += widths[i] + gap
 		}
-		over := total - look.Width
+		over, again := total-look.Width, false
 		if over <= 0 {
 			return list, cells
 		}
@@ -217,12 +217,21 @@ func fit(list []column, cells [][]string, shown []report.Certificate, look Look)
 			if i < 0 || widths[i] <= narrow[name] || over <= 0 {
 				continue
 			}
+			if name == "LOCATION" && list[i].less != nil { // what tells a place apart, before anything of that is cut
+				cells[i], list[i].less = column1(list[i].less, shown, look), nil
+				over = 0
+				again = true
+				break
+			}
 			to := max(narrow[name], widths[i]-over)
 			over -= widths[i] - to
 			cells[i] = slices.Clone(cells[i])
 			for r, cell := range cells[i] {
 				cells[i][r] = middle(cell, to)
 			}
+		}
+		if again {
+			continue
 		}
 		if over <= 0 {
 			return list, cells
@@ -253,6 +262,26 @@ func middle(s string, width int) string {
 	}
 	head := (width - 1) / 3
 	return runewidth.Truncate(s, head, "") + "…" + runewidth.TruncateLeft(s, runewidth.StringWidth(s)-(width-1-head), "")
+}
+
+// shortLocation is what tells a place apart where there is little room: the end
+// of the node's name, and of the path.
+func shortLocation(c report.Certificate) string {
+	at := c.Location
+	switch {
+	case strings.HasPrefix(at, "/metrics#"):
+		at = "/metrics"
+	case strings.Contains(at, "#users/") || strings.Contains(at, "#clusters/"):
+		at = at[strings.LastIndex(at, "#"):]
+	default:
+		at = at[strings.LastIndexAny(at, `/\`)+1:]
+	}
+	const tail = 14 // of aks-system-10417857-vmss000001: -vmss000001 and some
+	if node := []rune(c.Node); len(node) > tail+1 {
+		c.Node = "…" + string(node[len(node)-tail:])
+	}
+	c.Location = at
+	return location(c)
 }
 
 func location(c report.Certificate) string {
