@@ -61,7 +61,10 @@ func (l labels) String() string {
 // quotedLabel escapes a label's value: a backslash, a quote and a line end are
 // the three that the format has escapes for.
 func quotedLabel(s string) string {
-	return strings.NewReplacer(`\`, `\\`, `"`, `\"`, "\n", `\n`).Replace(Visible(s))
+	if s = Visible(s); !strings.ContainsAny(s, "\\\"\n") {
+		return s
+	}
+	return strings.NewReplacer(`\`, `\\`, `"`, `\"`, "\n", `\n`).Replace(s)
 }
 
 func (f family) write(w io.Writer) {
