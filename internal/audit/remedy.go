@@ -134,7 +134,7 @@ func (a *Auditor) handedOut() *report.Remedy {
 	}
 	name, _ := aksName(a.target)
 	fetch, _ := getCredentials(a.target)
-	return &report.Remedy{ID: "issued/" + a.target.ID, Summary: "AKS renews what it hands out for this cluster by itself: fetch it again before that day, and rotate by hand if it is still the same",
+	return &report.Remedy{ID: "issued/" + a.target.ID, Summary: "where rotation works, AKS hands out a younger one by itself: fetch it again before that day, and rotate by hand if it is still the same",
 		Commands: started(a.target, fetch, "az aks rotate-certs "+name),
 		Impact:   "fetching costs nothing; rotating recreates every node, with up to 30 minutes of downtime", Docs: rotationDocs}
 }
