@@ -127,7 +127,32 @@ func TestTurnsAreGivenBack(t *testing.T) {
 	if _, err := turns.take(ended, c); !errors.Is(err, gone) {
 		t.Error(err)
 	}
+	for range 50 { // given and gone at once: either may be seen first
+		if done, err := turns.take(&goneSoon{Context: context.WithoutCancel(t.Context())}, c); err == nil {
+			done()
+		}
+	}
 	if turns.free != 2 || c.underway != 0 || len(turns.waiting) != 0 {
 		t.Errorf("free %d, under way %d, waiting %d", turns.free, c.underway, len(turns.waiting))
 	}
+}
+
+// goneSoon is a context that ends as soon as one waits for it.
+type goneSoon struct {
+	context.Context
+	ended bool
+}
+
+func (g *goneSoon) Done() <-chan struct{} {
+	g.ended = true
+	done := make(chan struct{})
+	close(done)
+	return done
+}
+
+func (g *goneSoon) Err() error {
+	if g.ended {
+		return context.Canceled
+	}
+	return nil
 }
