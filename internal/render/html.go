@@ -91,7 +91,11 @@ func htmlWords(r *report.Report) template.FuncMap {
 			}
 			return at
 		},
-		"count": htmlCounted,
+		"count":    htmlCounted,
+		"accepted": accepted,
+		"covers": func(w report.Waiver) string {
+			return htmlVisible(htmlCounted(w.Matches, string(w.Kind)))
+		},
 		// A node's copy of the API server's certificate gates nothing, and is not painted.
 		"copied": func(c *report.Certificate) bool { return c.Role == report.RoleAPIServerCopy },
 		// Of all that a report links to, only the manual is a link here.

@@ -85,6 +85,9 @@ func TestHTMLSaysEverything(t *testing.T) {
 	r := htmlEverything(t)
 	_, root := asPage(t, r)
 	text := wordsOf(root)
+	if len(r.Waivers) == 0 {
+		t.Fatal("no waivers")
+	}
 	say := func(what, s string) {
 		t.Helper()
 		if s = htmlVisible(s); !strings.Contains(text, s) {
@@ -121,6 +124,14 @@ func TestHTMLSaysEverything(t *testing.T) {
 			}
 		}
 	}
+	for _, w := range r.Waivers {
+		say("a waiver", w.ID)
+		say("a waiver's reason", w.Reason)
+		say("a waiver's day", w.Expires)
+	}
+	say("a waived finding", "waived until 2026-12-31 by known: we know")
+	say("what is waived no more", "the waiver over has expired")
+	say("a waived remedy", "waived until 2026-12-31")
 	rows := map[string]int{}
 	for _, section := range elementsOf(root, "section") {
 		if attributeOf(section, "class") != "cluster" {
@@ -284,8 +295,10 @@ func TestHTMLIsSafe(t *testing.T) {
 		}
 		for i := range r.Findings {
 			f := &r.Findings[i]
-			f.Rule, f.Severity, f.Node, f.Message = evil, report.Severity(evil), evil, evil
+			f.Rule, f.Severity, f.Node, f.Message, f.ExpiredWaiver = evil, report.Severity(evil), evil, evil, evil
+			f.Waiver = &report.Waived{ID: evil, Expires: evil, Reason: evil}
 		}
+		r.Waivers = []report.Waiver{{ID: evil, Kind: report.WaiverKind(evil), Expires: evil, Reason: evil, Status: report.WaiverStatus(evil)}}
 		for i := range r.Remedies {
 			r.Remedies[i] = report.Remedy{ID: r.Remedies[i].ID, Summary: evil, Commands: []string{evil}, Impact: evil, Docs: evil}
 		}

@@ -88,6 +88,7 @@ type htmlTodo struct {
 	R        report.Remedy
 	Severity report.Severity
 	Link     htmlDeadline
+	Until    string // the day until which it is waived
 	Open     bool
 	Clusters []*htmlGroup
 	Others   int
@@ -300,6 +301,7 @@ func (b *htmlBuilder) findings() {
 		}
 	}
 	for _, do := range b.Todo {
+		do.Until = waivedUntil(r, do.R.ID)
 		do.Fold = len(do.Findings) > htmlMostFound
 	}
 	for _, g := range b.Groups {
@@ -410,16 +412,24 @@ func (b *htmlBuilder) overview() {
 // htmlSentence is the result, as the table's last line has it.
 func htmlSentence(r *report.Report) string {
 	s := map[report.Outcome]string{
-		report.OutcomeOK:          "nothing at or above " + string(r.Policy.FailOn) + ", and everything that was asked for was examined.",
+		report.OutcomeOK:          "nothing is at or above " + string(r.Policy.FailOn) + ".",
 		report.OutcomeFindings:    "something is at or above " + string(r.Policy.FailOn) + ".",
-		report.OutcomeIncomplete:  "nothing is at or above " + string(r.Policy.FailOn) + ", but part of what was asked for could not be examined.",
+		report.OutcomeIncomplete:  "nothing is at or above " + string(r.Policy.FailOn) + ".",
 		report.OutcomeInterrupted: "the audit was ended early; what it had not reached is not here.",
 	}[r.Outcome]
-	if r.Outcome == report.OutcomeFindings && !r.Complete {
+	if r.Summary.Waived > 0 && r.Outcome == report.OutcomeOK {
+		s = "nothing that is not waived is at or above " + string(r.Policy.FailOn) + "."
+	}
+	if r.Complete {
+		s += " Everything that was asked for was examined."
+	} else {
 		s += " Part of what was asked for could not be examined."
 	}
 	if n := len(r.Gaps); n > 0 {
 		s += " See " + htmlCounted(n, "gap") + " under Not examined."
+	}
+	if n := r.Summary.Waived; n > 0 {
+		s += fmt.Sprintf(" Of findings and gaps %d %s waived.", n, htmlAre(n))
 	}
 	return htmlVisible(s)
 }
