@@ -102,7 +102,7 @@ func (a *Auditor) unanswered() {
 	for _, n := range a.known.order {
 		if !n.Virtual && n.Kubelet == nil && n.BootstrapMode == "" && n.RotateCertificates == nil && !seen[key(n.Name)] && !a.known.missed[key(n.Name)] {
 			a.gap(report.SourceKubelet, collect.Gap{Node: n.Name, Location: "/metrics", Reason: report.ReasonNotFound, Retryable: true,
-				Message: "the node joined while the audit ran, and was not asked", Hint: "run it again"})
+				Message: "the node came or went while the audit ran, and was not asked", Hint: "run it again"})
 		}
 	}
 }

@@ -101,7 +101,8 @@ func TestFleet(t *testing.T) {
 		{"a name that is not there", Fleet{Names: []string{"web", "typo"}}, "web", `no cluster is called "typo" in`},
 		{"a group that is not there", Fleet{Groups: []string{"typo"}}, "", `no cluster is in a group "typo" in`},
 		{"nothing matches", Fleet{Names: []string{"x*"}}, "", "none of 3 clusters"},
-		{"there, but not with the tag", Fleet{Names: []string{"blog"}, Tags: []string{"env=prod"}}, "", "none of 3 clusters"},
+		{"there, but not with the tag", Fleet{Names: []string{"blog"}, Tags: []string{"env=prod"}}, "", `no cluster is called "blog" that the other filters leave`},
+		{"one of two is in another group", Fleet{Groups: []string{"shop"}, Names: []string{"web", "web-2"}}, "web", `no cluster is called "web-2" that the other filters leave`},
 	}
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {
