@@ -2,7 +2,7 @@
 
 GO ?= go
 
-.PHONY: build test race lint bench breadth e2e fuzz clean
+.PHONY: build test race lint bench breadth e2e fuzz clean bench-fleet html
 
 # One static binary, without symbols.
 build:
@@ -31,6 +31,15 @@ breadth:
 # minutes, and is kept.
 e2e:
 	cd testdata/e2e && $(GO) test -count=1 -v -timeout 35m ./...
+
+# A thousand nodes, two hundred clusters, five thousand contexts: akscert beside
+# what Azure's limits allow, and beside tlsx, openssl and kubectl. Some ten minutes.
+bench-fleet:
+	cd testdata/bench && $(GO) run .
+
+# The page of HTML in a real browser, where there is a Chromium.
+html:
+	cd testdata/html && $(GO) test -count=1 -v ./...
 
 # Each fuzz target for a minute.
 fuzz:
