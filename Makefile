@@ -39,7 +39,7 @@ bench-fleet:
 
 # The page of HTML in a real browser, where there is a Chromium.
 html:
-	cd testdata/html && $(GO) test -count=1 -v ./...
+	cd testdata/html && $(GO) test -count=1 -v -timeout 15m ./...
 
 # Each fuzz target for a minute.
 fuzz:
