@@ -49,6 +49,7 @@ func someRules() []SARIFRule {
 func TestGolden(t *testing.T) {
 	for name, r := range map[string]*report.Report{"clean": clean(), "ill": ill(), "fleet": fleet(50)} {
 		for _, d := range append(drawings(),
+			drawing{"html", "html", HTML},
 			drawing{"table", "txt", func(w io.Writer, r *report.Report) error { return Table(w, r, Look{}) }},
 			drawing{"wide", "txt", func(w io.Writer, r *report.Report) error { return Table(w, r, Look{Wide: true}) }}) {
 			t.Run(name+"/"+d.name, func(t *testing.T) {

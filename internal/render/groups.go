@@ -50,7 +50,7 @@ func grouped(r *report.Report, look Look) []group {
 		groups = append(groups, group{head: heading(c, look), shown: shown, rest: rest})
 	}
 	if shown, rest := folded(of[""], look); len(of[""]) > 0 {
-		groups = append(groups, group{shown: shown, rest: rest})
+		groups = append(groups, group{head: "of no cluster", shown: shown, rest: rest})
 	}
 	if n > 0 {
 		_, rest := folded(quiet, look)
