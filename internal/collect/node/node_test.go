@@ -130,7 +130,7 @@ func TestCollectAsksNothing(t *testing.T) {
 		hint   string
 	}{
 		{"no ARM", target.Target{}, []string{"skipped: no ARM resource: run-command needs one"}, ""},
-		{"stopped", stopped, []string{"not-running : the cluster is stopped"}, "az aks start -g 'my (group)' -n prod"},
+		{"stopped", stopped, []string{"not-running : the cluster is stopped"}, "az aks start --resource-group 'my (group)' --name prod"},
 		{"locked down", locked, []string{`locked-down : the node resource group "MC_x" is locked down: it refuses run-command`}, runByHand},
 		{"none listed", empty, []string{
 			`not-found agentPools/nodepool1: the node pool "nodepool1" should have nodes (2), and none was listed`,
