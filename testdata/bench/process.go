@@ -80,7 +80,7 @@ func tail(path string) string {
 // measured. It speaks in lines, and ends when its standard input does.
 type helper struct {
 	command *exec.Cmd
-	in      io.Closer
+	in      io.WriteCloser
 	out     *bufio.Scanner
 }
 
