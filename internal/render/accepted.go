@@ -21,17 +21,21 @@ func accept(w io.Writer, r *report.Report, look Look) {
 		covered[expired] = append(covered[expired], what)
 	}
 	for _, f := range r.Findings {
-		add(f.Waiver, f.ExpiredWaiver, fmt.Sprintf("%s  %s: %s", paint(Visible(string(f.Severity)), string(f.Severity), look.Color), Visible(f.Rule), Visible(f.Message)))
+		add(f.Waiver, f.ExpiredWaiver, fmt.Sprintf("%s  %s: %s", paint(Visible(string(f.Severity)), string(f.Severity), look.Color), Visible(f.Rule), whose(r, f.Cluster)+Visible(f.Message)))
 	}
 	for _, g := range r.Gaps {
-		add(g.Waiver, g.ExpiredWaiver, fmt.Sprintf("not examined: %s (%s)", Visible(g.Message), Visible(string(g.Reason))))
+		add(g.Waiver, g.ExpiredWaiver, fmt.Sprintf("not examined: %s (%s)", whose(r, g.Cluster)+Visible(g.Message), Visible(string(g.Reason))))
 	}
 	fmt.Fprintln(w, "\nWaived")
 	for _, waiver := range r.Waivers {
 		name, expires := Visible(waiver.ID), Visible(waiver.Expires)
 		switch waiver.Status {
 		case report.WaiverExpired:
-			fmt.Fprintf(w, "  waiver %s expired on %s: what it covered counts again (%s)\n", name, expires, Visible(waiver.Reason))
+			counts := "what it covered counts again"
+			if waiver.Matches == 0 {
+				counts = "it covers nothing now; remove it"
+			}
+			fmt.Fprintf(w, "  waiver %s expired on %s: %s (%s)\n", name, expires, counts, Visible(waiver.Reason))
 		case report.WaiverUnused:
 			fmt.Fprintf(w, "  waiver %s (until %s) is unused: nothing needs it\n", name, expires)
 			continue

@@ -80,7 +80,14 @@ func annotations(r *report.Report) map[string][][2]string {
 		if g.Waiver != nil {
 			continue
 		}
-		add("warning", "not examined ("+string(g.Reason)+")", g.Cluster, g.Message)
+		at := string(g.Source)
+		if nodes := nodesOf(g); len(nodes) > 0 {
+			at += " " + few(nodes)
+		}
+		if g.Location != "" {
+			at += " " + g.Location
+		}
+		add("warning", "not examined ("+string(g.Reason)+")", g.Cluster, at+": "+g.Message)
 	}
 	return kinds
 }

@@ -3,6 +3,7 @@ package render
 import (
 	"cmp"
 	"fmt"
+	"maps"
 	"slices"
 	"strconv"
 	"strings"
@@ -49,8 +50,12 @@ func grouped(r *report.Report, look Look) []group {
 		}
 		groups = append(groups, group{head: heading(c, look), shown: shown, rest: rest})
 	}
-	if shown, rest := folded(of[""], look); len(of[""]) > 0 {
-		groups = append(groups, group{head: "of no cluster", shown: shown, rest: rest})
+	for _, c := range clusters {
+		delete(of, c.ID)
+	}
+	for _, id := range slices.Sorted(maps.Keys(of)) { // none, or one that the report does not list
+		shown, rest := folded(of[id], look)
+		groups = append(groups, group{head: cmp.Or(Visible(id), "of no cluster"), shown: shown, rest: rest})
 	}
 	if n > 0 {
 		_, rest := folded(quiet, look)
@@ -102,19 +107,21 @@ func folded(certificates []report.Certificate, look Look) (shown []report.Certif
 	if next.NotAfter == nil {
 		return shown, rest
 	}
-	at := location(next)
-	if look.Width > 0 {
-		at = shortLocation(next)
+	if look.Width == 0 {
+		return shown, rest + fmt.Sprintf(" %s, %s: %s %s", left(next), when(next), Visible(string(next.Role)), location(next))
 	}
-	return shown, rest + fmt.Sprintf(" %s, %s: %s %s", left(next), when(next), Visible(string(next.Role)), at)
+	return shown, rest + middle(fmt.Sprintf(" %s: %s %s", left(next), Visible(string(next.Role)), shortLocation(next, look)), max(20, look.Width-displayed(rest)), look)
 }
 
-// first is the worst of a cluster's rows, which come worst first.
+// first is the worst of a cluster's rows, which come worst first. A node's copy of
+// the API server's certificate is no harm, however old.
 func first(certificates []report.Certificate) report.Certificate {
-	if len(certificates) == 0 {
-		return report.Certificate{State: report.StateOK}
+	for _, c := range certificates {
+		if c.Role != report.RoleAPIServerCopy {
+			return c
+		}
 	}
-	return certificates[0]
+	return report.Certificate{State: report.StateOK}
 }
 
 // compareTimes puts the one that expires sooner first, and unknown last.
@@ -141,15 +148,15 @@ func plural(n int, word string) string {
 	return word + "s"
 }
 
-// ascii is s in ASCII: what we draw with has a plain form as wide, and the rest
-// is escaped.
+// ascii is s with everything else escaped. What we draw with is ASCII already
+// where that was asked for: to turn a bar's block into a # here would do so to
+// one in a subject, too, and make █#vso[ what a build agent obeys.
 func ascii(s string) string {
-	drawn := strings.NewReplacer("█", "#", "·", ".", "…", "~").Replace(s)
-	if !strings.ContainsFunc(drawn, func(r rune) bool { return r > '~' }) {
-		return drawn
+	if !strings.ContainsFunc(s, func(r rune) bool { return r > '~' }) {
+		return s
 	}
 	var b strings.Builder
-	for _, r := range drawn {
+	for _, r := range s {
 		if r <= '~' {
 			b.WriteRune(r)
 			continue

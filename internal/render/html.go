@@ -183,7 +183,7 @@ func newHTMLLife(c *report.Certificate) htmlLife {
 		return b
 	}
 	used := *c.LifetimeUsed
-	b.Percent = life(*c, false) + " used"
+	b.Percent = life(*c, false, Look{}) + " used"
 	b.Now = htmlPercent(htmlMargin + htmlWhole*min(max(used, 0), 1))
 	switch {
 	case c.State == report.StateNotYetValid:

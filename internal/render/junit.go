@@ -16,7 +16,9 @@ import (
 // certificate, for each finding that is about no certificate, and for each gap.
 //
 // A finding that fails the audit (at or above failOn) is a failure, a gap is an
-// error, and what is waived is skipped, so that tests and exit code agree. What is found below failOn is told in the suite's output.
+// error, and what is waived is skipped, so that tests and exit code agree. What is
+// found below failOn is told in the suite's output, and in the first suite's which
+// waivers have expired and which nothing needs.
 func JUnit(w io.Writer, r *report.Report) error {
 	document := junitSuites{}
 	for i, s := range suites(r) {
@@ -145,6 +147,9 @@ func suites(r *report.Report) []*suite {
 	}
 	if len(order) == 0 { // silence is no result
 		of("").add("akscert", "something to examine").gap = &report.Gap{Reason: report.ReasonNotFound, Message: "nothing was examined"}
+	}
+	for _, said := range idle(r) {
+		order[0].notes = append(order[0].notes, Visible(said)) // they are no cluster's
 	}
 	for _, s := range order {
 		for _, t := range s.cases {

@@ -13,7 +13,7 @@ import (
 
 // Markdown writes the report for a job summary or a comment, in GitHub's dialect:
 // the verdict, the certificates worst first, what else was found, what to do, and
-// what was not examined. It is cut well below the 1 MiB that GitHub takes of a
+// what was not examined, and what is waived. It is cut well below the 1 MiB that GitHub takes of a
 // step, and says what it left out.
 //
 // Text from outside stands in code spans, where nothing is markup, a link, or a
@@ -26,6 +26,7 @@ func Markdown(w io.Writer, r *report.Report) error {
 	m.found()
 	m.todo()
 	m.unseen()
+	m.waivers()
 	_, err := w.Write(m.b.Bytes())
 	return err
 }
@@ -35,7 +36,7 @@ func Markdown(w io.Writer, r *report.Report) error {
 const (
 	markdownRows  = 300
 	markdownItems = 100
-	markdownShare = 150 << 10 // bytes of a section; there are five
+	markdownShare = 150 << 10 // bytes of a section; there are six
 	markdownLine  = 8 << 10   // bytes of one item, beyond which it is left out
 )
 
@@ -62,12 +63,11 @@ func (m *markdown) verdict() string {
 		parts = []string{"no certificates"}
 	}
 	line := "**" + strings.Join(parts, ", ") + "**"
-	switch len(m.r.Gaps) {
-	case 0:
-	case 1:
-		line += "; **1 place could not be examined**"
-	default:
-		line += fmt.Sprintf("; **%d places could not be examined**", len(m.r.Gaps))
+	if all, waived := places(m.r); all > 0 {
+		line += fmt.Sprintf("; **%s could not be examined**", counted(all, "place"))
+		if waived == all {
+			line += ", all waived"
+		}
 	}
 	if s.Waived > 0 {
 		line += fmt.Sprintf("; %d waived", s.Waived)
@@ -109,7 +109,7 @@ func (m *markdown) certificates() {
 		if len(m.r.Clusters) > 1 {
 			cluster = " " + code(m.name(c.Cluster)) + " |"
 		}
-		return fmt.Sprintf("| %s | %s | %s | %s | %s |%s %s | %s |\n", code(string(c.State)), left(c), when(c), life(c, false), code(string(c.Role)),
+		return fmt.Sprintf("| %s | %s | %s | %s | %s |%s %s | %s |\n", code(string(c.State)), left(c), when(c), life(c, false, Look{}), code(string(c.Role)),
 			cluster, code(spot(c.Node, c.Location)), code(c.Subject))
 	}
 	cluster, rule := "", ""
@@ -164,6 +164,9 @@ func told(f report.Finding) bool {
 func (m *markdown) todo() {
 	by := map[string]*time.Time{}
 	for _, f := range m.r.Findings {
+		if f.Waiver != nil || f.Severity == report.SeverityInfo {
+			continue
+		}
 		if at := by[f.RemedyID]; f.By != nil && (at == nil || f.By.Before(*at)) {
 			by[f.RemedyID] = f.By
 		}
@@ -176,6 +179,9 @@ func (m *markdown) todo() {
 			if at.Before(m.r.AsOf) {
 				until = " (now)"
 			}
+		}
+		if day := waivedUntil(m.r, remedy.ID); day != "" {
+			until = " (waived until " + prose(day) + ")"
 		}
 		item := fmt.Sprintf("%d. %s%s\n", i+1, prose(remedy.Summary), until)
 		if len(remedy.Commands) > 0 {
@@ -203,7 +209,24 @@ func (m *markdown) unseen() {
 			item += "  - hint: " + prose(g.Hint) + "\n"
 		}
 		return item
-	}, markdownItems, "places")
+	}, markdownItems, "gaps")
+}
+
+// waivers lists them, first those that have expired and those that nothing needs.
+func (m *markdown) waivers() {
+	said := map[report.WaiverStatus]string{report.WaiverExpired: "**has expired**: what it covered counts again", report.WaiverUnused: "**is unused**: nothing needs it"}
+	var all []report.Waiver
+	for _, status := range []report.WaiverStatus{report.WaiverExpired, report.WaiverUnused, report.WaiverUsed} {
+		all = append(all, waivers(m.r, status)...)
+	}
+	m.section("Waivers", "", len(all), func(i int) string {
+		w := all[i]
+		status := said[w.Status]
+		if status == "" {
+			status = fmt.Sprintf("covers %d", w.Matches)
+		}
+		return fmt.Sprintf("- %s (until %s) %s: %s\n", code(w.ID), prose(w.Expires), status, prose(w.Reason))
+	}, markdownItems, "waivers")
 }
 
 // code is text from outside in a code span. The two characters that could end it,

@@ -11,11 +11,15 @@ import (
 // PluginStatus is a report as a monitoring plugin says it: 0 OK, 1 WARNING, 2
 // CRITICAL, 3 UNKNOWN. It is drawn from what the report concluded: where its exit
 // code is 1, it is critical or a warning by the worst that failed it; where it is
-// not complete, unknown; and OK where it is 0.
+// not complete, unknown; and OK where it is 0. Where something was not examined
+// and there is no certificate to speak for, that is unknown too, also where the
+// exit code is 0 because that is waived or allowed.
 func PluginStatus(r *report.Report) (code int, word string) {
 	switch r.ExitCode {
 	case report.ExitOK:
-		return 0, "OK"
+		if r.Complete || len(r.Certificates) > 0 {
+			return 0, "OK"
+		}
 	case report.ExitFindings:
 		for _, f := range r.Findings {
 			if fails(r, f) && f.Severity.Rank() >= report.SeverityCritical.Rank() {
@@ -48,21 +52,22 @@ func Nagios(w io.Writer, r *report.Report) error {
 		said = []string{"no certificates"}
 	}
 	line := "AKSCERT " + word + " - " + strings.Join(said, ", ")
-	places := 0
-	for _, g := range r.Gaps {
-		if g.Waiver == nil {
-			places += g.Count
+	places, accepted := places(r)
+	if places > 0 {
+		line += fmt.Sprintf("; %s not examined", counted(places, "place"))
+		switch accepted {
+		case 0:
+		case places:
+			line += ", all waived"
+		default:
+			line += fmt.Sprintf(", %d of them waived", accepted)
 		}
-	}
-	switch places {
-	case 0:
-	case 1:
-		line += "; 1 place not examined"
-	default:
-		line += fmt.Sprintf("; %d places not examined", places)
 	}
 	if r.Summary.Waived > 0 {
 		line += fmt.Sprintf("; %d waived", r.Summary.Waived)
+	}
+	if n := len(waivers(r, report.WaiverExpired)); n > 0 {
+		line += fmt.Sprintf("; %s expired", counted(n, "waiver"))
 	}
 	if r.Outcome == report.OutcomeInterrupted {
 		line += "; interrupted"
@@ -73,13 +78,56 @@ func Nagios(w io.Writer, r *report.Report) error {
 			line += " (" + onOneLine(name) + ")"
 		}
 	}
-	data = append(data, fmt.Sprintf("gaps=%d;;;0", places), fmt.Sprintf("clusters=%d;;;0", r.Summary.Clusters), fmt.Sprintf("findings=%d;;;0", r.Summary.Findings), fmt.Sprintf("waived=%d;;;0", r.Summary.Waived))
+	data = append(data, fmt.Sprintf("gaps=%d;;;0", places), fmt.Sprintf("gaps_waived=%d;;;0", accepted), fmt.Sprintf("clusters=%d;;;0", r.Summary.Clusters), fmt.Sprintf("findings=%d;;;0", r.Summary.Findings), fmt.Sprintf("waived=%d;;;0", r.Summary.Waived))
 	if soonest := soonestExpiry(r); soonest != nil {
 		data = append(data, fmt.Sprintf("next_expiry=%ds", *soonest))
 	}
 	data = append(data, fmt.Sprintf("duration=%.3fs;;;0", r.DurationSeconds))
 	_, err := fmt.Fprintf(w, "%s | %s\n", line, strings.Join(data, " "))
 	return err
+}
+
+// places is how many places were not examined, and how many of them are waived.
+func places(r *report.Report) (all, waived int) {
+	for _, g := range r.Gaps {
+		all += g.Count
+		if g.Waiver != nil {
+			waived += g.Count
+		}
+	}
+	return all, waived
+}
+
+// waivers are those of one status.
+func waivers(r *report.Report, status report.WaiverStatus) []report.Waiver {
+	var some []report.Waiver
+	for _, w := range r.Waivers {
+		if w.Status == status {
+			some = append(some, w)
+		}
+	}
+	return some
+}
+
+// idle says of each waiver that has expired, and then of each that nothing needs,
+// that it is so; nothing of those that are used, which their rows name.
+func idle(r *report.Report) []string {
+	var said []string
+	for _, w := range waivers(r, report.WaiverExpired) {
+		said = append(said, fmt.Sprintf("the waiver %s expired on %s: what it covered counts again (%s)", w.ID, w.Expires, w.Reason))
+	}
+	for _, w := range waivers(r, report.WaiverUnused) {
+		said = append(said, fmt.Sprintf("the waiver %s (until %s) is unused: nothing needs it (%s)", w.ID, w.Expires, w.Reason))
+	}
+	return said
+}
+
+// counted is "1 place", "2 places".
+func counted(n int, what string) string {
+	if n == 1 {
+		return "1 " + what
+	}
+	return fmt.Sprintf("%d %ss", n, what)
 }
 
 // worst is the first of the worst findings that fail the report; nil for none.

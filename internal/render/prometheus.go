@@ -174,7 +174,12 @@ func ofAudit(r *report.Report) []family {
 	one := func(name, help string, value float64) family {
 		return family{name, help, []sample{{shard, value}}}
 	}
+	given := counts{}
+	for _, w := range r.Waivers {
+		given.add(labels{{"id", w.ID}, {"kind", string(w.Kind)}, {"status", string(w.Status)}}, 1)
+	}
 	return []family{
+		{"akscert_waiver", "1 for each waiver that the audit was given, with what became of it: used, unused, expired.", given.atMost(1)},
 		one("akscert_audit_complete", "Whether all that was asked for was examined.", map[bool]float64{true: 1}[r.Complete]),
 		one("akscert_audit_exit_code", "The exit code of the audit: 0 nothing, 1 findings, 3 incomplete, 130 or 143 interrupted.", float64(r.ExitCode)),
 		one("akscert_audit_last_run_timestamp_seconds", "When the audit began, in seconds since 1970.", seconds(r.StartedAt)),

@@ -122,3 +122,34 @@ func benchmark(b *testing.B, draw func(io.Writer, *report.Report) error) {
 		})
 	}
 }
+
+// In ASCII what somebody else wrote is escaped, not drawn anew: a block that
+// became a # would make a command of what was none.
+func TestASCIIForgesNothing(t *testing.T) {
+	r := many(1)
+	r.Certificates[0].Subject = "CN=█#vso[task.setvariable]x ██[error] ·…"
+	for _, look := range []Look{{ASCII: true}, {ASCII: true, All: true, Width: 100}, {ASCII: true, Wide: true}} {
+		var b bytes.Buffer
+		if err := Table(&b, r, look); err != nil {
+			t.Fatal(err)
+		}
+		s := b.String()
+		if strings.Contains(s, "##") && look.Width == 0 || strings.Contains(s, "#vso[") && !strings.Contains(s, `\u2588#vso[`) || strings.ContainsFunc(s, func(c rune) bool { return c > '~' }) {
+			t.Errorf("%+v:\n%s", look, s)
+		}
+	}
+}
+
+// A cluster that the report does not list loses no row.
+func TestRowsOfAnUnknownCluster(t *testing.T) {
+	r := many(3)
+	r.Clusters = append(r.Clusters, report.Cluster{ID: "other", Name: "other"})
+	r.Certificates[1].Cluster = "ghost"
+	var b bytes.Buffer
+	if err := Table(&b, r, Look{All: true}); err != nil {
+		t.Fatal(err)
+	}
+	if got := strings.Count(b.String(), "clusterUser_resource-group_"); got != 3 {
+		t.Errorf("%d rows:\n%s", got, &b)
+	}
+}

@@ -27,7 +27,8 @@ type SARIFRule struct {
 const sarifMost = 5000
 
 // SARIF writes the report as SARIF 2.1.0, for code scanning: findings are
-// results, worst first, and gaps are notifications of the run.
+// results, worst first; gaps, and waivers that cover nothing, are notifications of
+// the run.
 //
 // A result is about a file: the one that the certificate stands in, where that is
 // a relative path, and else one that is not there, named for the cluster. Its
@@ -58,6 +59,12 @@ func SARIF(w io.Writer, r *report.Report, rules []SARIFRule) error {
 	}
 	for _, g := range r.Gaps {
 		*told = append(*told, s.gap(g))
+	}
+	for _, w := range waivers(r, report.WaiverExpired) {
+		*told = append(*told, s.waiver(w, "warning", "expired on "+w.Expires+": what it covered counts again"))
+	}
+	for _, w := range waivers(r, report.WaiverUnused) {
+		*told = append(*told, s.waiver(w, "note", "(until "+w.Expires+") is unused: nothing needs it"))
 	}
 	run.Tool.Driver = sarifDriver{Name: r.Tool.Name, Version: Visible(r.Tool.Version), InformationURI: "https://github.com/akscert/akscert", Rules: s.used}
 	if run.Tool.Driver.Name = Visible(run.Tool.Driver.Name); run.Tool.Driver.Name == "" {
@@ -243,6 +250,12 @@ func (s *sarif) gap(g report.Gap) sarifNotification {
 		level = "note"
 	}
 	return sarifNotification{sarifDescriptor{"gap/" + Visible(string(g.Reason))}, level, sarifMessage{sarifText(message)}, []sarifLocation{s.at(g.Cluster, g.Source, g.Location)}}
+}
+
+// waiver tells of one that covers nothing.
+func (s *sarif) waiver(w report.Waiver, level, what string) sarifNotification {
+	return sarifNotification{Descriptor: sarifDescriptor{"waiver/" + Visible(string(w.Status))}, Level: level,
+		Message: sarifMessage{sarifText("the waiver " + w.ID + " " + what + " (" + w.Reason + ")")}}
 }
 
 // inFile is what a location says after the file: the entry of a kubeconfig, or

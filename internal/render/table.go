@@ -65,16 +65,16 @@ func columns(r *report.Report, look Look) []column {
 		{head: "STATE", cell: func(c report.Certificate) string { return paint(Visible(string(c.State)), string(c.State), look.Color) }},
 		{head: "EXPIRES", cell: left},
 		{head: "NOT AFTER", yield: 2, cell: when},
-		{head: "LIFE", yield: 1, cell: func(c report.Certificate) string { return life(c, look.Width > 0) }},
+		{head: "LIFE", yield: 1, cell: func(c report.Certificate) string { return life(c, look.Width > 0, look) }},
 		{head: "ROLE", cell: func(c report.Certificate) string { return Visible(string(c.Role)) }},
 	}
 	if look.Width > 0 {
-		list[3].less = func(c report.Certificate) string { return life(c, false) }
+		list[3].less = func(c report.Certificate) string { return life(c, false, look) }
 	} else if len(r.Clusters) > 1 { // where lines are picked out, each says whose it is
 		list = append(list, column{head: "CLUSTER", cell: func(c report.Certificate) string { return Visible(names[c.Cluster]) }})
 	}
 	list = append(list,
-		column{head: "LOCATION", cell: location, less: shortLocation},
+		column{head: "LOCATION", cell: location, less: func(c report.Certificate) string { return shortLocation(c, look) }},
 		column{head: "SUBJECT", yield: 3, cell: func(c report.Certificate) string { return Visible(c.Subject) }})
 	if look.Wide {
 		list = append(list,
@@ -196,7 +196,7 @@ func column1(cell func(report.Certificate) string, shown []report.Certificate, l
 // then narrows or drops whole columns, the least useful first.
 func fit(list []column, cells [][]string, shown []report.Certificate, look Look) ([]column, [][]string) {
 	const gap = 2
-	narrow := map[string]int{"SUBJECT": 24, "LOCATION": 44} // what tells rows apart is shortened no further
+	narrow := map[string]int{"SUBJECT": 24, "LOCATION": 30} // what tells rows apart is shortened no further
 	list, cells = slices.Clone(list), slices.Clone(cells)
 	for {
 		widths := make([]int, len(list))
@@ -227,7 +227,7 @@ func fit(list []column, cells [][]string, shown []report.Certificate, look Look)
 			over -= widths[i] - to
 			cells[i] = slices.Clone(cells[i])
 			for r, cell := range cells[i] {
-				cells[i][r] = middle(cell, to)
+				cells[i][r] = middle(cell, to, look)
 			}
 		}
 		if again {
@@ -256,17 +256,17 @@ func fit(list []column, cells [][]string, shown []report.Certificate, look Look)
 }
 
 // middle cuts s in the middle, where a location's ends are what tells it apart.
-func middle(s string, width int) string {
+func middle(s string, width int, look Look) string {
 	if runewidth.StringWidth(s) <= width {
 		return s
 	}
 	head := (width - 1) / 3
-	return runewidth.Truncate(s, head, "") + "…" + runewidth.TruncateLeft(s, runewidth.StringWidth(s)-(width-1-head), "")
+	return runewidth.Truncate(s, head, "") + look.dots() + runewidth.TruncateLeft(s, runewidth.StringWidth(s)-(width-1-head), "")
 }
 
 // shortLocation is what tells a place apart where there is little room: the end
 // of the node's name, and of the path.
-func shortLocation(c report.Certificate) string {
+func shortLocation(c report.Certificate, look Look) string {
 	at := c.Location
 	switch {
 	case strings.HasPrefix(at, "/metrics#"):
@@ -277,11 +277,20 @@ func shortLocation(c report.Certificate) string {
 		at = at[strings.LastIndexAny(at, `/\`)+1:]
 	}
 	const tail = 14 // of aks-system-10417857-vmss000001: -vmss000001 and some
+	dots := ""
 	if node := []rune(c.Node); len(node) > tail+1 {
-		c.Node = "…" + string(node[len(node)-tail:])
+		c.Node, dots = string(node[len(node)-tail:]), look.dots()
 	}
 	c.Location = at
-	return location(c)
+	return dots + location(c)
+}
+
+// dots stand for what was cut.
+func (l Look) dots() string {
+	if l.ASCII {
+		return "~"
+	}
+	return "…"
 }
 
 func location(c report.Certificate) string {
@@ -297,7 +306,7 @@ func location(c report.Certificate) string {
 
 // life is the share of the lifetime used; on a terminal as a bar, too, with a
 // mark at 80 %.
-func life(c report.Certificate, bar bool) string {
+func life(c report.Certificate, bar bool, look Look) string {
 	if c.LifetimeUsed == nil {
 		return "-"
 	}
@@ -306,6 +315,10 @@ func life(c report.Certificate, bar bool) string {
 		return strings.TrimSpace(percent)
 	}
 	const width, mark = 10, 8
+	filled, empty := "█", "·"
+	if look.ASCII {
+		filled, empty = "#", "."
+	}
 	full := int(math.Floor(min(max(*c.LifetimeUsed, 0), 1) * width))
 	var b strings.Builder
 	for i := range width {
@@ -313,9 +326,9 @@ func life(c report.Certificate, bar bool) string {
 			b.WriteString("|")
 		}
 		if i < full {
-			b.WriteString("█")
+			b.WriteString(filled)
 		} else {
-			b.WriteString("·")
+			b.WriteString(empty)
 		}
 	}
 	return b.String() + " " + percent

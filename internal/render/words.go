@@ -24,7 +24,7 @@ func found(w io.Writer, r *report.Report, look Look) {
 			fmt.Fprintln(w, "\nAlso found")
 			first = false
 		}
-		fmt.Fprintf(w, "  %s  %s: %s\n", paint(Visible(string(f.Severity)), string(f.Severity), look.Color), Visible(f.Rule), Visible(f.Message)+waivedBy(f.Waiver))
+		fmt.Fprintf(w, "  %s  %s: %s\n", paint(Visible(string(f.Severity)), string(f.Severity), look.Color), Visible(f.Rule), whose(r, f.Cluster)+Visible(f.Message)+waivedBy(f.Waiver))
 	}
 }
 
@@ -67,6 +67,19 @@ func rotation(w io.Writer, r *report.Report, look Look) {
 	}
 }
 
+// whose names the cluster that a line is about, in a fleet.
+func whose(r *report.Report, cluster string) string {
+	if len(r.Clusters) < 2 || cluster == "" {
+		return ""
+	}
+	for _, c := range r.Clusters {
+		if c.ID == cluster {
+			return Visible(c.Name) + ": "
+		}
+	}
+	return Visible(cluster) + ": "
+}
+
 // asked reports whether the cluster's own API had anything to say.
 func asked(c report.Cluster) bool {
 	for _, s := range c.Sources {
@@ -86,7 +99,7 @@ func todo(w io.Writer, r *report.Report) {
 	for i, remedy := range r.Remedies {
 		by := ""
 		for _, f := range r.Findings {
-			if f.RemedyID == remedy.ID && f.By != nil {
+			if f.RemedyID == remedy.ID && f.By != nil && f.Waiver == nil && f.Severity != report.SeverityInfo {
 				by = " (by " + f.By.UTC().Format("2006-01-02") + ")"
 				if f.By.Before(r.AsOf) {
 					by = " (now)"

@@ -52,6 +52,12 @@ func (r *Report) check() error {
 	if r.Summary != counted.Summary || !slices.Equal(r.Waivers, counted.Waivers) {
 		return &Error{ProblemCutShort, "the report is not all there: its summary counts other rows than it has", auditAgain}
 	}
+	// A conclusion that its own rows do not bear is believed by nobody. Incomplete
+	// audits exit 0 where that was allowed; interrupted ones have ended anyhow.
+	allowed := r.Outcome == OutcomeIncomplete && r.ExitCode == ExitOK
+	if r.Outcome != OutcomeInterrupted && (r.Outcome != counted.Outcome || r.Complete != counted.Complete || r.ExitCode != counted.ExitCode && !allowed) {
+		return invalid("it says %s, exit code %d, and its rows say %s, exit code %d", clip(string(r.Outcome)), r.ExitCode, counted.Outcome, counted.ExitCode)
+	}
 	return nil
 }
 

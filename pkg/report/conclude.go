@@ -13,6 +13,9 @@ func (r *Report) Conclude(interrupted int, allowIncomplete bool) {
 	t := NewTally(r.Policy.FailOn)
 	t.Shard, t.Waivers = r.Shard, r.Waivers
 	t.summary.Clusters = len(r.Clusters)
+	for _, c := range r.Clusters {
+		t.examined = t.examined || c.examined()
+	}
 	c := t.Close(r.rows(), interrupted, allowIncomplete)
 	r.Summary, r.Outcome, r.ExitCode, r.Complete, r.Waivers = c.Summary, c.Outcome, c.ExitCode, c.Complete, c.Waivers
 }
@@ -26,11 +29,23 @@ type Tally struct {
 	// Waivers are those that the audit was given.
 	Waivers []Waiver
 
-	failOn  Severity
-	fails   bool
-	missing bool           // a gap that no waiver covers
-	needed  map[string]int // by what rows, a waiver's id
-	summary Summary
+	failOn   Severity
+	fails    bool
+	examined bool           // something of a cluster beyond the kubeconfig's own words was
+	missing  bool           // a gap that no waiver covers
+	needed   map[string]int // by what rows, a waiver's id
+	summary  Summary
+}
+
+// examined reports whether any source but the kubeconfig, which is at hand, came
+// to look.
+func (c Cluster) examined() bool {
+	for _, s := range c.Sources {
+		if s.Source != SourceKubeconfig && (s.Status == StatusOK || s.Status == StatusPartial) {
+			return true
+		}
+	}
+	return false
 }
 
 // NewTally begins to count. failOn is the policy's.
@@ -39,6 +54,7 @@ func NewTally(failOn Severity) *Tally { return &Tally{failOn: failOn, needed: ma
 // Add counts a cluster and its rows.
 func (t *Tally) Add(p Part) {
 	t.summary.Clusters++
+	t.examined = t.examined || p.Cluster.examined()
 	t.add(p.Rows)
 }
 
@@ -49,15 +65,16 @@ func (t *Tally) Close(rest Rows, interrupted int, allowIncomplete bool) Closing 
 	t.add(rest)
 	s := t.summary
 	seen := s.Certificates > 0 || s.Clusters > 0 || t.Shard != nil && t.Shard.Fleet > 0
+	examined := t.examined || s.Certificates > 0 || s.Gaps == 0 // no waiver and no flag makes good that nothing at all was
 	c := Closing{SchemaVersion: SchemaVersion, Kind: KindClosing, Summary: s, Rows: rest, Waivers: t.waivers(), Complete: s.Gaps == 0 && seen && interrupted == 0}
 	switch {
 	case interrupted != 0:
 		c.Outcome, c.ExitCode = OutcomeInterrupted, interrupted
 	case t.fails:
 		c.Outcome, c.ExitCode = OutcomeFindings, ExitFindings
-	case t.missing || !seen:
+	case t.missing || !seen || s.Gaps > 0 && !examined:
 		c.Outcome, c.ExitCode = OutcomeIncomplete, ExitIncomplete
-		if allowIncomplete && seen {
+		if allowIncomplete && seen && examined {
 			c.ExitCode = ExitOK
 		}
 	default:

@@ -29,12 +29,13 @@ func TestConclude(t *testing.T) {
 		{"an interruption beats all", SeverityWarning, []Severity{SeverityExpired}, gap, false, ExitSIGTERM, true, OutcomeInterrupted, ExitSIGTERM, false},
 		{"an interruption without a gap", SeverityWarning, nil, nil, false, ExitSIGINT, false, OutcomeInterrupted, ExitSIGINT, false},
 	}
+	looked := []SourceStatus{{Source: SourceAPIServer, Status: StatusPartial}}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
 			r := empty()
 			r.Policy.FailOn = tt.failOn
 			if !tt.nothing {
-				r.Clusters = []Cluster{{ID: "c"}}
+				r.Clusters = []Cluster{{ID: "c", Sources: looked}}
 			}
 			for _, s := range tt.findings {
 				r.Findings = append(r.Findings, Finding{Cluster: "c", Severity: s})
@@ -68,5 +69,19 @@ func TestConcludeCounts(t *testing.T) {
 	r.Conclude(0, false)
 	if want := (Summary{1, 2, 8, StateCounts{2, 1, 1, 1, 1, 2}, 0, 0, 0}); r.Summary != want {
 		t.Errorf("%+v", r.Summary)
+	}
+}
+
+// Where no source came to look, no flag and no waiver makes that good.
+func TestNothingExamined(t *testing.T) {
+	for name, sources := range map[string][]SourceStatus{"failed": {{Source: SourceAPIServer, Status: StatusFailed}, {Source: SourceKubeconfig, Status: StatusOK}}, "none": nil} {
+		r := empty()
+		r.Waivers = []Waiver{{ID: "w", Kind: "gap", Expires: "2099-01-01", Reason: "x", Status: WaiverUnused}}
+		r.Clusters = []Cluster{{ID: "c", Sources: sources}}
+		r.Gaps = append(r.Gaps, Gap{Cluster: "c", Source: SourceAPIServer, Count: 1, Reason: ReasonUnreachable, Message: "no", Waiver: &Waived{ID: "w", Expires: "2099-01-01", Reason: "x"}})
+		r.Conclude(0, true)
+		if r.Outcome != OutcomeIncomplete || r.ExitCode != ExitIncomplete || r.Complete {
+			t.Errorf("%s: outcome %s, exit code %d", name, r.Outcome, r.ExitCode)
+		}
 	}
 }

@@ -11,6 +11,7 @@ func TestStreamAndBack(t *testing.T) {
 		switch seed % 3 {
 		case 1:
 			want.Shard, want.Sampling = &Shard{2, 7, 40}, "per-pool=3"
+			want.Conclude(0, false)
 		case 2:
 			want.Conclude(ExitSIGINT, false)
 		}

@@ -46,7 +46,7 @@ func TestConcludeWaived(t *testing.T) {
 			r := empty()
 			r.Waivers = []Waiver{known, old, private}
 			if !tt.nothing {
-				r.Clusters = []Cluster{{ID: "c", Sources: []SourceStatus{}, Credentials: []Credential{}}}
+				r.Clusters = []Cluster{{ID: "c", Sources: []SourceStatus{{Source: SourceAPIServer, Status: StatusPartial}}, Credentials: []Credential{}}}
 			}
 			r.Findings, r.Gaps = append(r.Findings, tt.findings...), append(r.Gaps, tt.gaps...)
 			given := r.Waivers
