@@ -312,10 +312,11 @@ func (b *htmlBuilder) findings() {
 func (t *htmlTodo) add(f htmlFinding, g *htmlGroup) {
 	const most = 3
 	t.Findings = append(t.Findings, f)
-	if t.Severity == "" || f.F.Severity.Rank() > t.Severity.Rank() {
+	urges := f.F.Waiver == nil && f.F.Severity != report.SeverityInfo // what is waived presses nobody
+	if t.Severity == "" || urges && f.F.Severity.Rank() > t.Severity.Rank() {
 		t.Severity = f.F.Severity
 	}
-	if t.Link.By == nil {
+	if t.Link.By == nil && urges {
 		t.Link = f.Link
 	}
 	if g != nil && !slices.Contains(t.Clusters, g) {
