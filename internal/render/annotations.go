@@ -20,8 +20,8 @@ const (
 
 // Annotations writes the worst of the report as commands to a CI system, which
 // shows them beside the run: what is critical as errors, warnings and gaps as
-// warnings, and for GitHub the rest as notices. What is waived is not told. GitHub keeps ten of a kind for a
-// step, so the tenth says how many more there are.
+// warnings, and for GitHub the rest as notices. What is waived is not told. GitHub
+// keeps ten of a kind for a step, so the tenth says how many more there are.
 //
 // Both systems read a job's stdout and its stderr alike (ScriptHandler of GitHub's
 // runner; in Azure Pipelines the script tasks hand both to the agent).

@@ -12,9 +12,9 @@ import (
 )
 
 // Markdown writes the report for a job summary or a comment, in GitHub's dialect:
-// the verdict, the certificates worst first, what else was found, what to do, and
-// what was not examined, and what is waived. It is cut well below the 1 MiB that GitHub takes of a
-// step, and says what it left out.
+// the verdict, the certificates worst first, what else was found, what to do, what
+// was not examined, and the waivers. It is cut well below the 1 MiB that GitHub
+// takes of a step, and says what it left out.
 //
 // Text from outside stands in code spans, where nothing is markup, a link, or a
 // mention; what is prose has all of that escaped.

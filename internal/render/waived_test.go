@@ -1,0 +1,115 @@
+package render
+
+import (
+	"io"
+	"strings"
+	"testing"
+
+	"github.com/akscert/akscert/pkg/report"
+)
+
+// A check does not say OK for what nobody looked at, and says what is waived.
+func TestPluginOfWhatIsWaived(t *testing.T) {
+	unexamined := func(certificates bool, waived ...bool) *report.Report {
+		r := blank()
+		if certificates {
+			r = clean()
+		}
+		for _, w := range waived {
+			g := report.Gap{Source: report.SourceNode, Count: 2, Reason: report.ReasonForbidden, Message: "may not be read"}
+			if w {
+				g.Waiver = &report.Waived{ID: "w", Expires: "2026-12-31", Reason: "known"}
+			}
+			r.Gaps = append(r.Gaps, g)
+		}
+		r.Complete, r.Outcome, r.ExitCode = len(waived) == 0, report.OutcomeOK, report.ExitOK
+		return r
+	}
+	for name, test := range map[string]struct {
+		r    *report.Report
+		code int
+		want []string
+	}{
+		"nothing seen, all waived": {unexamined(false, true), 3, []string{"AKSCERT UNKNOWN - no certificates; 2 places not examined, all waived", " gaps=2;;;0 gaps_waived=2;;;0 "}},
+		"nothing seen, allowed":    {unexamined(false, false), 3, []string{"AKSCERT UNKNOWN - no certificates; 2 places not examined |", " gaps_waived=0;;;0 "}},
+		"all waived":               {unexamined(true, true, true), 0, []string{"AKSCERT OK - 2 ok; 4 places not examined, all waived", " gaps=4;;;0 gaps_waived=4;;;0 "}},
+		"one waived":               {unexamined(true, true, false), 0, []string{"; 4 places not examined, 2 of them waived", " gaps=4;;;0 gaps_waived=2;;;0 "}},
+		"nothing to see":           {unexamined(false), 0, []string{"AKSCERT OK - no certificates |", " gaps=0;;;0 gaps_waived=0;;;0 "}},
+	} {
+		if code, _ := PluginStatus(test.r); code != test.code {
+			t.Errorf("%s: %d, want %d", name, code, test.code)
+		}
+		line := string(drawn(t, Nagios, test.r))
+		for _, want := range test.want {
+			if !strings.Contains(line, want) {
+				t.Errorf("%s: no %q in %s", name, want, line)
+			}
+		}
+	}
+}
+
+// Waivers that cover nothing are told of.
+func TestIdleWaiversAreTold(t *testing.T) {
+	r := clean()
+	r.Waivers = []report.Waiver{
+		{ID: "idle", Kind: report.WaiverOfGaps, Expires: "2026-12-31", Reason: "just in case", Status: report.WaiverUnused},
+		{ID: "past", Kind: report.WaiverOfFindings, Expires: "2026-05-01", Reason: "a robot", Status: report.WaiverExpired},
+		{ID: "held", Kind: report.WaiverOfFindings, Expires: "2026-12-31", Reason: "moving", Status: report.WaiverUsed, Matches: 3}}
+	for name, test := range map[string]struct {
+		draw func(io.Writer, *report.Report) error
+		want []string
+	}{
+		"markdown":   {Markdown, []string{"### Waivers", "- `past` (until 2026-05-01) **has expired**", "- `idle` (until 2026-12-31) **is unused**", "- `held` (until 2026-12-31) covers 3: moving"}},
+		"junit":      {JUnit, []string{"<system-out>the waiver past expired on 2026-05-01", "the waiver idle (until 2026-12-31) is unused"}},
+		"sarif":      {func(w io.Writer, r *report.Report) error { return SARIF(w, r, nil) }, []string{`"id": "waiver/expired"`, "the waiver past expired on 2026-05-01", `"id": "waiver/unused"`, "the waiver idle (until 2026-12-31) is unused"}},
+		"prometheus": {Prometheus, []string{`akscert_waiver{id="past",kind="finding",status="expired"} 1`, `akscert_waiver{id="idle",kind="gap",status="unused"} 1`, `akscert_waiver{id="held",kind="finding",status="used"} 1`}},
+		"nagios":     {Nagios, []string{"; 1 waiver expired"}},
+	} {
+		out := string(drawn(t, test.draw, r))
+		for _, want := range test.want {
+			if !strings.Contains(out, want) {
+				t.Errorf("%s: no %q in\n%s", name, want, out)
+			}
+		}
+		if read := readers()[name]; read != nil {
+			read(t, []byte(out), r)
+		}
+	}
+	if out := string(drawn(t, Markdown, clean())); strings.Contains(out, "Waivers") {
+		t.Errorf("of no waivers: %s", out)
+	}
+}
+
+// An annotation of a gap says where.
+func TestAnnotationsSayWhere(t *testing.T) {
+	r := clean()
+	r.Gaps = []report.Gap{
+		{Cluster: r.Clusters[0].ID, Source: report.SourceNode, Nodes: []string{"n0", "n1", "n2", "n3"}, Count: 4, Location: "/etc/kubernetes", Reason: report.ReasonTimeout, Message: "no answer"},
+		{Source: report.SourceKubelet, Node: "n7", Count: 1, Reason: report.ReasonTimeout, Message: "no answer"}}
+	out := string(drawn(t, func(w io.Writer, r *report.Report) error { return Annotations(w, r, GitHub) }, r))
+	for _, want := range []string{" in prod::node n0, n1, n2 and 1 more nodes /etc/kubernetes: no answer\n", "::kubelet n7: no answer\n"} {
+		if !strings.Contains(out, want) {
+			t.Errorf("no %q in %s", want, out)
+		}
+	}
+}
+
+// What is waived, or only informs, hurries nobody; places are counted, not rows.
+func TestMarkdownDeadlines(t *testing.T) {
+	waived := &report.Waived{ID: "w", Expires: "2026-12-31", Reason: "known"}
+	r := clean()
+	r.Remedies = []report.Remedy{{ID: "a", Summary: "first"}, {ID: "b", Summary: "second"}}
+	r.Findings = []report.Finding{
+		{Rule: "x", Severity: report.SeverityWarning, RemedyID: "a", By: in(5), Waiver: waived},
+		{Rule: "x", Severity: report.SeverityInfo, RemedyID: "a", By: in(6)},
+		{Rule: "x", Severity: report.SeverityWarning, RemedyID: "a", By: in(30)},
+		{Rule: "x", Severity: report.SeverityWarning, RemedyID: "a", By: in(20)},
+		{Rule: "x", Severity: report.SeverityWarning, RemedyID: "b", By: in(5), Waiver: waived}}
+	r.Gaps = []report.Gap{{Source: report.SourceNode, Count: 3, Waiver: waived}, {Source: report.SourceNode, Count: 2, Waiver: waived}}
+	out := string(drawn(t, Markdown, r))
+	for _, want := range []string{"1. first (by 2026-06-21)\n", "2. second (waived until 2026-12-31)\n", "**5 places could not be examined**, all waived"} {
+		if !strings.Contains(out, want) {
+			t.Errorf("no %q in\n%s", want, out)
+		}
+	}
+}
