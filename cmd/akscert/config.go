@@ -48,7 +48,7 @@ func configure(s streams, c *cobra.Command) error {
 		}
 		return hinted{problems[0], cmp.Or(problems[0].Hint, "akscert help config") + more}
 	}
-	var said []string
+	said, files := map[string][]string{}, []string{}
 	for _, o := range options() {
 		h, ok := holds[o.key]
 		if !ok {
@@ -57,12 +57,18 @@ func configure(s streams, c *cobra.Command) error {
 		if err := o.apply(c, h); err != nil {
 			return err
 		}
-		if strings.HasPrefix(h.From, here+":") {
-			said = append(said, o.key)
+		if h.Here {
+			file := h.From[:strings.LastIndexByte(h.From, ':')]
+			if said[file] == nil {
+				files = append(files, file)
+			}
+			said[file] = append(said[file], o.key)
 		}
 	}
-	if quiet, _ := c.Flags().GetBool("quiet"); len(said) > 0 && !quiet {
-		fmt.Fprintf(s.err, "akscert: note: %s sets %s; see akscert config view\n", here, strings.Join(said, ", "))
+	if quiet, _ := c.Flags().GetBool("quiet"); !quiet {
+		for _, file := range files {
+			fmt.Fprintf(s.err, "akscert: note: %s sets %s; see akscert config view\n", render.Visible(file), strings.Join(said[file], ", "))
+		}
 	}
 	return nil
 }
@@ -141,7 +147,7 @@ func readEnvironment(c *cobra.Command, env func(string) (string, bool)) (found [
 			wrong("unset it: "+o.why, "--%s is not for the environment", o.key)
 			continue
 		}
-		s := settings.Setting{Key: o.key, Values: []string{value}, From: o.variable()}
+		s := settings.Setting{Key: o.key, Values: []string{value}, IsBool: o.kind == "bool", From: o.variable()}
 		if o.isList() && o.key != "subscription" { // which is one, whose name may have a comma
 			words, err := settings.Split(value)
 			if err != nil {
@@ -198,13 +204,50 @@ func readFiles(c *cobra.Command, env func(string) (string, bool)) (layers [][]se
 	if err != nil && os.Getenv("XDG_CONFIG_HOME") == "" {
 		return layers, problems // nobody's home, as in a container
 	}
-	own := filepath.Join(dir, "akscert", "config.yaml")
 	if err != nil {
 		add("XDG_CONFIG_HOME", nil, err, false)
-	} else if data, err := settings.Own(own); !absent(err) {
-		add(own, data, err, false)
+		return layers, problems
+	}
+	own := filepath.Join(dir, "akscert", "config.yaml")
+	if data, isHere, err := readOwn(own); !absent(err) {
+		add(own, data, err, isHere)
 	}
 	return layers, problems
+}
+
+// readOwn reads the user's own file. One in the working directory or below it may
+// have come with what was cloned there, when HOME is that directory: it is no
+// more trusted than the other one there.
+func readOwn(path string) (data []byte, isHere bool, err error) {
+	if _, err := os.Lstat(path); absent(err) {
+		return nil, false, err
+	}
+	if !filepath.IsAbs(path) {
+		return nil, false, &settings.Problem{At: path, Message: "your configuration directory is relative, and so anybody's whose directory it is run in",
+			Hint: "set HOME to an absolute path, or do without files: --config none"}
+	}
+	wd, err := os.Getwd()
+	if err != nil {
+		return nil, false, err
+	}
+	written, resolved := false, false
+	if wd != filepath.Dir(wd) { // nobody clones into /, where all is below
+		if written, resolved, err = settings.Below(path, wd); err != nil {
+			return nil, false, err
+		}
+	}
+	switch {
+	case written && !resolved:
+		return nil, true, &settings.Problem{At: path, Message: "a link on the way to it is not followed in the working directory", Hint: "put the file itself there, or name it with --config"}
+	case written:
+		data, err = settings.Found(path)
+		return data, true, err
+	case resolved:
+		data, err = settings.Named(path)
+		return data, true, err
+	}
+	data, err = settings.Own(path)
+	return data, false, err
 }
 
 // absent reports whether a file is not there; no folder to hold it is the same.
@@ -226,8 +269,9 @@ func allow(found []settings.Setting, isHere bool) (kept []settings.Setting, prob
 		case o.reach >= environment:
 			wrong(o.why, "this is not for a file")
 		case isHere && (o.reach != anywhere || s.Key == "fail-on" && slices.Contains(s.Values, "none")):
-			wrong(o.why+", and a repository that was cloned must not; put it in your own file, a variable or a flag", "not in a file of the working directory")
+			wrong(o.why+", and a repository that was cloned must not; put it in your own file outside of it, a variable or a flag", "not in a file of the working directory")
 		default:
+			s.Here = isHere
 			if err := o.fits(s); err != nil {
 				problems = append(problems, problem(s.From, o.key, err))
 				continue

@@ -31,7 +31,9 @@ comes first answers it all. subscription only says where to look, not for what.
 
 The file in the working directory may be somebody else's. It sets scope, policy
 and output, and nothing that signs in, sends a token elsewhere, runs a program,
-hides what is done, or opens a gate: such a key there is an error.`,
+hides what is done, or opens a gate: such a key there is an error. Your own file
+is no better where it lies in the working directory or below it; anywhere else
+nobody but you and root may own or write it and its folder.`,
 		Example: `  akscert config view
   akscert config view -o json
   akscert config view --warn-at 30d`,

@@ -6,7 +6,7 @@ import (
 	"io"
 	"io/fs"
 	"os"
-	"runtime"
+	"path/filepath"
 )
 
 // maxBytes is far more than every key with a long list.
@@ -17,12 +17,37 @@ const maxBytes = 64 << 10
 // user can read.
 func Found(path string) ([]byte, error) { return read(path, os.Lstat, false) }
 
-// Own reads a file of the user's, who may keep it behind a link. Nobody else may
-// be able to write it.
+// Own reads a file of the user's, who may keep it behind a link. Nobody else but
+// root may own it or its folder, or be able to write them.
 func Own(path string) ([]byte, error) { return read(path, os.Stat, true) }
 
 // Named reads a file that the user named.
 func Named(path string) ([]byte, error) { return read(path, os.Stat, false) }
+
+// Below reports whether a path lies in a folder or below it, as it is written or
+// as its links resolve.
+func Below(path, folder string) (written, resolved bool, err error) {
+	of, err := os.Stat(folder)
+	if err != nil {
+		return false, false, err
+	}
+	real, err := filepath.EvalSymlinks(path)
+	if err != nil {
+		return false, false, err
+	}
+	within := func(path string) bool {
+		for dir := filepath.Dir(path); ; dir = filepath.Dir(dir) {
+			// Compared as files, not as text: links, and systems where case is nothing.
+			if info, err := os.Stat(dir); err == nil && os.SameFile(info, of) {
+				return true
+			}
+			if dir == filepath.Dir(dir) {
+				return false
+			}
+		}
+	}
+	return within(path), within(real), nil
+}
 
 func read(path string, stat func(string) (fs.FileInfo, error), own bool) ([]byte, error) {
 	info, err := stat(path)
@@ -34,8 +59,11 @@ func read(path string, stat func(string) (fs.FileInfo, error), own bool) ([]byte
 		return nil, &Problem{path, "it is a link, which is not followed in the working directory", "put the file itself there, or name it with --config"}
 	case !info.Mode().IsRegular():
 		return nil, &Problem{path, "it is no regular file", "settings are read from a file"} // opening a pipe would wait for its writer
-	case own && runtime.GOOS != "windows" && info.Mode().Perm()&0o002 != 0:
-		return nil, &Problem{path, "anybody may write it, and it can say where tokens go", "chmod o-w " + path}
+	}
+	if own {
+		if err := ofUser(path, info); err != nil {
+			return nil, err
+		}
 	}
 	f, err := os.Open(path)
 	if err != nil {

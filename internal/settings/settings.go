@@ -22,6 +22,7 @@ type Setting struct {
 	IsList bool
 	IsBool bool   // written as true or false, not as text
 	From   string // the variable, or the file and line
+	Here   bool   // in a file of the working directory
 }
 
 // Problem is what is wrong with a file.
@@ -160,10 +161,19 @@ func Split(value string) ([]string, error) {
 	return words, nil
 }
 
+// denies reports whether a setting is a false: it chooses nothing.
+func (s Setting) denies() bool {
+	if !s.IsBool || len(s.Values) != 1 {
+		return false
+	}
+	yes, err := strconv.ParseBool(s.Values[0])
+	return err == nil && !yes
+}
+
 // Resolve decides, of layers from the strongest to the weakest, what holds. Keys
 // of together are one answer: the strongest layer with any of them has the word
 // about all, and no layer has where answered says that the question was, or one
-// of them was given by hand.
+// of them was given by hand. A false is no answer.
 func Resolve(layers [][]Setting, given func(key string) bool, together []string, answered bool) map[string]Setting {
 	one := map[string]bool{}
 	for _, key := range together {
@@ -178,7 +188,7 @@ func Resolve(layers [][]Setting, given func(key string) bool, together []string,
 				continue
 			}
 			holds[s.Key] = s
-			answers = answers || one[s.Key]
+			answers = answers || one[s.Key] && !s.denies()
 		}
 		answered = answered || answers
 	}

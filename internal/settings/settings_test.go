@@ -109,6 +109,10 @@ func TestResolve(t *testing.T) {
 			map[string]string{"warn-at": "env", "context": "here", "auth": "own"}},
 		{"one layer's is whole", "", false, [][]Setting{layer("here", "context", "tag")}, map[string]string{"context": "here", "tag": "here"}},
 		{"a flag answers it", "tag", false, [][]Setting{layer("here", "context", "warn-at")}, map[string]string{"warn-at": "here"}},
+		{"a false answers nothing", "", false, [][]Setting{{{Key: "context", Values: []string{"false"}, IsBool: true, From: "here"}}, layer("own", "tag", "context")},
+			map[string]string{"context": "here", "tag": "own"}},
+		{"the word false does", "", false, [][]Setting{{{Key: "context", Values: []string{"false"}, From: "here"}}, layer("own", "tag")},
+			map[string]string{"context": "here"}},
 		{"something else answers it", "", true, [][]Setting{layer("here", "context", "warn-at")}, map[string]string{"warn-at": "here"}},
 	} {
 		t.Run(test.name, func(t *testing.T) {
