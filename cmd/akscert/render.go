@@ -1,6 +1,7 @@
 package main
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
 	"time"
@@ -23,9 +24,11 @@ other format: see akscert help formats. It looks at nothing again, and exits 0
 whatever the report says, unless --plugin is given.
 
 With --plugin it is a check for Nagios, Icinga and the like: it exits 0 for OK,
-1 for WARNING, 2 for CRITICAL and 3 for UNKNOWN, which is what a report says
-that is not complete, cannot be read, or is older than --max-age. An audit takes
-longer than such a check may: run it by itself, and check what it saved.`,
+1 for WARNING, 2 for CRITICAL and 3 for UNKNOWN. UNKNOWN is an audit that was
+cut short or that missed what no waiver covers, a report without certificates
+that is not complete, one that cannot be read or is older than --max-age, and
+every error. OK can have gaps that are waived: the line counts them. An audit
+takes longer than a check may: run it by itself, and check what it saved.`,
 		Example: `  akscert render report.json -o markdown >> "$GITHUB_STEP_SUMMARY"
   akscert render report.json --report junit=report.xml --report html=report.html
   akscert render report.json -o nagios --plugin --max-age 26h`,
@@ -36,7 +39,12 @@ longer than such a check may: run it by itself, and check what it saved.`,
 			return nil
 		},
 		RunE: func(c *cobra.Command, args []string) error {
-			judge, err := j.read(s, now)
+			to := s
+			var line bytes.Buffer // what a plugin says on stdout is its result: nothing before that is known
+			if plugin {
+				to.out = &line
+			}
+			judge, err := j.read(to, now)
 			if err != nil {
 				return err
 			}
@@ -49,15 +57,12 @@ longer than such a check may: run it by itself, and check what it saved.`,
 			}
 			if err == nil {
 				err = judge.draw(r)
-				if plugin && err == nil {
-					*code, _ = render.PluginStatus(r)
-				}
 			}
-			if plugin && err != nil {
-				// What a check says on stderr is not shown.
-				*code = pluginUnknown
-				complain(s.err, err)
-				_, err = fmt.Fprintf(s.out, "AKSCERT UNKNOWN - %s\n", render.Visible(err.Error()))
+			if plugin && err == nil {
+				*code, _ = render.PluginStatus(r)
+				if _, err = s.out.Write(line.Bytes()); err != nil {
+					err = unwritten(err)
+				}
 			}
 			return err
 		},
@@ -72,10 +77,40 @@ longer than such a check may: run it by itself, and check what it saved.`,
 // pluginUnknown is what a monitoring plugin exits with that cannot tell.
 const pluginUnknown = 3
 
-// fresh refuses a report that is too old.
+// asPlugin reports whether a command was to be a monitoring plugin, as far as can
+// be told where its flags may not have been read.
+func asPlugin(c *cobra.Command, args []string) bool {
+	if c == nil || c.Name() != "render" {
+		return false
+	}
+	if f := c.Flags().Lookup("plugin"); f != nil && f.Changed {
+		return f.Value.String() == "true"
+	}
+	for _, arg := range args {
+		switch arg {
+		case "--plugin", "--plugin=true":
+			return true
+		case "--":
+			return false
+		}
+	}
+	return false
+}
+
+// ahead is by how much the clock of whoever audited may be ahead.
+const ahead = 5 * time.Minute
+
+// fresh refuses a report that is too old, or from the future, whose age nobody
+// can tell.
 func fresh(r *report.Report, now time.Time, most time.Duration) error {
 	age := now.Sub(r.StartedAt).Truncate(time.Second)
-	if most == 0 || age <= most {
+	switch {
+	case most == 0:
+		return nil
+	case age < -ahead:
+		return hinted{fmt.Errorf("the report is from the future: it was begun at %s, and it is %s", r.StartedAt.UTC().Format(time.RFC3339), now.UTC().Format(time.RFC3339)),
+			"compare the clock here with the one where the audit ran"}
+	case age <= most:
 		return nil
 	}
 	return hinted{fmt.Errorf("the report is %s old, and may be %s", age, most), "find out why there is no younger one, or allow more with --max-age"}

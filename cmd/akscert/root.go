@@ -32,6 +32,11 @@ func run(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io.
 	root.SetErr(stderr)
 	if c, err := root.ExecuteContextC(ctx); err != nil {
 		complain(stderr, attributed(c, err))
+		if asPlugin(c, args) {
+			// What a check says on stderr is not shown.
+			fmt.Fprintf(stdout, "AKSCERT UNKNOWN - %s\n", render.Visible(strings.TrimSpace(err.Error())))
+			return pluginUnknown
+		}
 		var by interrupted
 		if errors.As(context.Cause(ctx), &by) {
 			return by.code()
