@@ -64,7 +64,7 @@ func Parse(name string, data []byte, asOf time.Time, rules []string) (*Set, erro
 	if len(fields) == 0 {
 		return nil, p.wrong(root, "has neither waivers nor gaps", "waivers: [] is a file without any")
 	}
-	set := &Set{}
+	set := &Set{notYetValid: p.notYetValid()}
 	for _, list := range []struct {
 		key  string
 		kind report.WaiverKind
@@ -95,6 +95,15 @@ type parser struct {
 	last  time.Time // the last day that a waiver may hold
 	rules []string
 	ids   map[string]int // and the lines they are on
+}
+
+// notYetValid is the rule about that state; "" for none.
+func (p *parser) notYetValid() string {
+	i := slices.IndexFunc(p.rules, func(rule string) bool { return strings.HasSuffix(rule, "-"+notYetValid) })
+	if i < 0 {
+		return ""
+	}
+	return p.rules[i]
 }
 
 func (p *parser) wrong(n *yaml.Node, message, hint string) *Error {
@@ -248,7 +257,10 @@ func (p *parser) waiver(n *yaml.Node, kind report.WaiverKind) (w Waiver, err err
 		return w, err
 	}
 	if kind == report.WaiverOfFindings {
-		states := []string{string(report.StateDue), string(report.StateWarning), string(report.StateCritical), notYetValid, string(report.StateExpired)}
+		states := []string{string(report.StateDue), string(report.StateWarning), string(report.StateCritical), string(report.StateExpired)}
+		if p.notYetValid() != "" {
+			states = slices.Insert(states, 3, notYetValid)
+		}
 		if w.words, err = p.words(fields["states"], "states", "the states are "+strings.Join(states, ", ")+"; for a finding of no certificate, its severity; ok and info need no waiver", states); err != nil {
 			return w, err
 		}
@@ -284,7 +296,7 @@ func (p *parser) match(w *Waiver, n *yaml.Node) error {
 		if glob, err = p.glob(value, key, glob); err != nil {
 			return err
 		}
-		anything = anything && strings.Trim(glob, "*") == ""
+		anything = anything && p.fitsAll(key, glob)
 		w.match = append(w.match, pattern{key, glob})
 	}
 	if anything {
@@ -296,7 +308,8 @@ func (p *parser) match(w *Waiver, n *yaml.Node) error {
 	if fields["reasons"] == nil {
 		return p.wrong(n, "match has no reasons", "list the reasons of the gaps, as reasons: [unreachable, timeout]")
 	}
-	known := names(report.Reasons())
+	// A run that was cut short has seen too little to live with.
+	known := names(slices.DeleteFunc(report.Reasons(), func(r report.Reason) bool { return r == report.ReasonInterrupted }))
 	w.words, err = p.words(fields["reasons"], "reasons", "the reasons are "+strings.Join(known, ", "), known)
 	return err
 }
@@ -306,7 +319,7 @@ var fingerprint = regexp.MustCompile(`^([0-9a-f]{64}|[0-9a-f?*]*[?*][0-9a-f?*]*)
 // glob checks a glob that can be checked: one that fits nothing there is was
 // mistyped.
 func (p *parser) glob(n *yaml.Node, key, glob string) (string, error) {
-	known := map[string][]string{"source": names(report.Sources()), "role": names(report.Roles()), "rule": p.rules}[key]
+	known := p.known(key)
 	switch {
 	case strings.ContainsFunc(glob, unicode.IsControl) || glob != strings.TrimSpace(glob):
 		return "", p.wrong(n, key+" has control characters, or spaces around it", "write it on one line")
@@ -319,6 +332,20 @@ func (p *parser) glob(n *yaml.Node, key, glob string) (string, error) {
 		return "", p.wrong(n, fmt.Sprintf("%s %q is none, and fits none", key, clip(glob)), "there are "+strings.Join(known, ", "))
 	}
 	return glob, nil
+}
+
+// known is the words that there are for a key; nil where it may be any.
+func (p *parser) known(key string) []string {
+	return map[string][]string{"source": names(report.Sources()), "role": names(report.Roles()), "rule": p.rules}[key]
+}
+
+// fitsAll reports whether a glob leaves nothing out that a key can be.
+func (p *parser) fitsAll(key, glob string) bool {
+	if strings.Trim(glob, "*?") == "" {
+		return true
+	}
+	known := p.known(key)
+	return known != nil && !slices.ContainsFunc(known, func(word string) bool { return !matches(glob, word) })
 }
 
 func names[T ~string](words []T) []string {
@@ -336,10 +363,13 @@ func (p *parser) expires(n *yaml.Node) (time.Time, error) {
 		return time.Time{}, err
 	}
 	last := p.last.Format(time.DateOnly)
+	const first = 2000 // before this there was nothing to waive
 	expires, err := time.Parse(time.DateOnly, text)
 	switch {
 	case err != nil:
 		return time.Time{}, p.wrong(n, fmt.Sprintf("expires %q is no day", clip(text)), "write the last day on which it holds, in UTC, as "+last)
+	case expires.Year() < first:
+		return time.Time{}, p.wrong(n, fmt.Sprintf("expires %s is before the year %d", text, first), "is a digit missing or wrong? "+last+" at the latest")
 	case expires.After(p.last):
 		return time.Time{}, p.wrong(n, fmt.Sprintf("expires %s is more than %d days ahead", text, maxAhead), last+" at the latest; somebody is to look at it again by then")
 	}

@@ -14,7 +14,10 @@ import (
 )
 
 // Set is the waivers of a file, in its order. A nil one covers nothing.
-type Set struct{ all []Waiver }
+type Set struct {
+	all         []Waiver
+	notYetValid string // the rule that is about that state, of those there are
+}
 
 // Waiver is one of them.
 type Waiver struct {
@@ -29,9 +32,9 @@ type Waiver struct {
 // pattern is one key of a match.
 type pattern struct{ key, glob string }
 
-// notYetValid is the one state that is not a finding's severity, and the rule
-// that is about it.
-const notYetValid, ruleNotYetValid = "not-yet-valid", "certificate-not-yet-valid"
+// notYetValid is the one state that is not a finding's severity. Its rule is the
+// one whose name ends in it.
+const notYetValid = string(report.StateNotYetValid)
 
 // All returns the waivers.
 func (s *Set) All() []Waiver {
@@ -93,7 +96,7 @@ func (s *Set) Apply(p *report.Part, asOf time.Time) {
 		}
 		row := rows[f.Certificate] // none of one that is about the cluster
 		word := string(f.Severity)
-		if f.Rule == ruleNotYetValid {
+		if f.Rule == s.notYetValid {
 			word = notYetValid
 		}
 		if w := s.longest(report.WaiverOfFindings, word, func(key string) []string {

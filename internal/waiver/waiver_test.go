@@ -85,7 +85,7 @@ func TestApplyToFindings(t *testing.T) {
 		{`id: a, match: {role: "*client"}, ` + all, "0a 1a 2a"},
 		{`id: a, match: {source: node}, ` + all, "2a"},
 		{`id: a, match: {node: AKS-WIN-*}, ` + all, "2a"},
-		{`id: a, match: {node: "*", rule: "*-*"}, ` + all, "2a"}, // the cluster's own finding has no node
+		{`id: a, match: {node: "*", cluster: legacy}, ` + all, "2a"}, // the cluster's own finding has no node
 		{`id: a, match: {subject: "*o=system:masters"}, ` + all, "0a 1a"},
 		{`id: a, match: {sha256: "` + sha + `"}, ` + all, "0a 1a"},
 		{`id: a, match: {sha256: "AB:AB:*"}, ` + all, "0a 1a"},
