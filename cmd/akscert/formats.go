@@ -88,7 +88,9 @@ func formatsTopic() *cobra.Command {
 		Use:   "formats",
 		Short: "the formats that a report can be printed in",
 		Long: `-o prints a report as one of these; --report FORMAT=PATH, as often as you like,
-also writes it to a file, which is either all there or not touched:
+also writes it to a file, which is either all there or not touched (where one
+cannot be written, none is, stdout has the report all the same, and the exit
+code is 2):
 
 ` + list.String() + `
 The exit code is the same for all of them. akscert render draws a saved json or
@@ -137,7 +139,7 @@ func readReports(values []string) ([]reportFile, error) {
 			return nil, hinted{fmt.Errorf("invalid --report %q: there is no format %q", value, name), "one of " + strings.Join(formatNames(), ", ")}
 		}
 		for _, have := range files {
-			if filepath.Clean(have.path) == filepath.Clean(path) {
+			if sameFile(have.path, path) {
 				return nil, hinted{fmt.Errorf("two reports would be written to %s", path), "give each --report a file of its own"}
 			}
 		}
@@ -150,75 +152,157 @@ func readReports(values []string) ([]reportFile, error) {
 		if info, err := os.Stat(path); err == nil && info.IsDir() {
 			return nil, unwrittenFile(path, errors.New("it is a folder"))
 		}
+		// Tried, and not kept: an audit may be killed, and is not to leave it behind.
+		p, err := beside(path)
+		p.drop()
+		if err != nil {
+			return nil, unwrittenFile(path, err)
+		}
 		files = append(files, reportFile{f, path})
 	}
 	return files, nil
 }
 
-// deliver draws r as every format that was asked for, and writes it: files first,
-// for stdout is to stay empty where one fails. all is what stdout gets.
-func (j judge) deliver(r *report.Report, all func(io.Writer) error) error {
-	// In memory first: what cannot be rendered must leave nothing behind.
-	drawn := make([]bytes.Buffer, len(j.files))
-	for i, f := range j.files {
-		if err := f.draw(&drawn[i], r, render.Look{}); err != nil {
-			return fmt.Errorf("rendering the report as %s: %w", f.name, err)
-		}
+// sameFile reports whether two paths are one file, or would be.
+func sameFile(a, b string) bool {
+	x, err := os.Stat(a)
+	y, other := os.Stat(b)
+	if err == nil && other == nil {
+		return os.SameFile(x, y)
 	}
+	if filepath.Base(a) != filepath.Base(b) {
+		return false
+	}
+	x, err = os.Stat(filepath.Dir(a))
+	y, other = os.Stat(filepath.Dir(b))
+	return err == nil && other == nil && os.SameFile(x, y)
+}
+
+// deliver draws r as every format that was asked for, and writes it: files first,
+// and each takes its place when all of them are written. Where one cannot be, all
+// of them are as they were, and stdout gets the report all the same: an audit may
+// have taken long. all is what stdout gets.
+func (j judge) deliver(r *report.Report, all func(io.Writer) error) error {
 	var out bytes.Buffer
 	if err := all(&out); err != nil {
 		return fmt.Errorf("rendering the report: %w", err)
 	}
-	for i, f := range j.files {
-		if err := writeFile(f.path, drawn[i].Bytes()); err != nil {
-			return unwrittenFile(f.path, err)
-		}
-	}
+	failed := j.writeFiles(r)
 	if j.annotate != "" {
 		if err := render.Annotations(j.s.err, r, j.annotate); err != nil {
-			return fmt.Errorf("writing annotations: %w", err)
+			failed = errors.Join(failed, fmt.Errorf("writing annotations: %w", err))
 		}
 	}
 	if _, err := j.s.out.Write(out.Bytes()); err != nil {
 		return unwritten(err)
 	}
-	return nil
+	return failed
 }
 
-// writeFile writes data to a file: all of it, or none. It is written beside its
-// place and renamed, so that whoever reads it never sees half. What is no regular
-// file, such as a pipe, is written as it is; a link is followed.
-func writeFile(path string, data []byte) (err error) {
+// writeFiles writes r to every --report.
+func (j judge) writeFiles(r *report.Report) error {
+	// In memory first: what cannot be rendered must leave nothing behind.
+	drawn := make([]bytes.Buffer, len(j.files))
+	for i, f := range j.files {
+		if err := f.draw(&drawn[i], r, render.Look{All: j.all, ASCII: j.ascii}); err != nil {
+			return fmt.Errorf("rendering the report as %s: %w", f.name, err)
+		}
+	}
+	var written []place
+	for i, f := range j.files {
+		p, err := beside(f.path)
+		if err == nil {
+			written = append(written, p)
+			err = p.fill(drawn[i].Bytes())
+		}
+		if err != nil {
+			for _, p := range written {
+				p.drop()
+			}
+			return unwrittenFile(f.path, err)
+		}
+	}
+	var failed error
+	for i, p := range written {
+		if err := p.settle(); err != nil {
+			failed = errors.Join(failed, unwrittenFile(j.files[i].path, err))
+		}
+	}
+	return failed
+}
+
+// place is where a file goes: it is written beside it and renamed, so that whoever
+// reads it never sees half. What is no regular file, such as a pipe, is written as
+// it is; a link is followed.
+type place struct {
+	path      string
+	temporary *os.File    // nil for what is written as it is
+	mode      fs.FileMode // of the file that it replaces; 0 for none
+}
+
+// beside finds out where a file goes, and makes the temporary one there.
+func beside(path string) (place, error) {
+	p := place{path: path}
+	create := fs.FileMode(0o644) // a report holds no secret, and who collects it is another user
 	switch info, err := os.Stat(path); {
 	case err == nil && !info.Mode().IsRegular():
-		f, err := os.OpenFile(path, os.O_WRONLY, 0)
+		return p, nil
+	case err == nil:
+		if p.path, err = filepath.EvalSymlinks(path); err != nil {
+			return p, err
+		}
+		p.mode, create = info.Mode().Perm(), info.Mode().Perm()
+	}
+	name := filepath.Join(filepath.Dir(p.path), "."+filepath.Base(p.path)+"."+strings.ToLower(rand.Text()[:8]))
+	f, err := os.OpenFile(name, os.O_WRONLY|os.O_CREATE|os.O_EXCL, create)
+	if err == nil {
+		p.temporary = f
+	}
+	return p, err
+}
+
+// fill writes what is to be in the file.
+func (p place) fill(data []byte) error {
+	if p.temporary == nil {
+		f, err := os.OpenFile(p.path, os.O_WRONLY, 0)
 		if err != nil {
 			return err
 		}
 		_, err = f.Write(data)
 		return errors.Join(err, f.Close())
-	case err == nil:
-		if path, err = filepath.EvalSymlinks(path); err != nil {
+	}
+	if _, err := p.temporary.Write(data); err != nil {
+		return err
+	}
+	if p.mode != 0 { // the umask may have narrowed it
+		if err := p.temporary.Chmod(p.mode); err != nil {
 			return err
 		}
 	}
-	temporary := filepath.Join(filepath.Dir(path), "."+filepath.Base(path)+"."+strings.ToLower(rand.Text()[:8]))
-	f, err := os.OpenFile(temporary, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o644) //nolint:gosec // a report holds no secret, and who collects it is another user
+	if err := p.temporary.Sync(); err != nil {
+		return err
+	}
+	return p.temporary.Close()
+}
+
+// settle puts the file in its place.
+func (p place) settle() error {
+	if p.temporary == nil {
+		return nil
+	}
+	err := os.Rename(p.temporary.Name(), p.path)
 	if err != nil {
-		return err
+		p.drop()
 	}
-	defer func() {
-		if err != nil {
-			_ = os.Remove(temporary) // the error is told already
-		}
-	}()
-	if _, err = f.Write(data); err == nil {
-		err = f.Sync()
+	return err
+}
+
+// drop takes away what is not in its place.
+func (p place) drop() {
+	if p.temporary != nil {
+		_ = p.temporary.Close() // again, where it was filled
+		_ = os.Remove(p.temporary.Name())
 	}
-	if err = errors.Join(err, f.Close()); err != nil {
-		return err
-	}
-	return os.Rename(temporary, path)
 }
 
 // unwrittenFile is the error for a --report that could not be written. Where it

@@ -3,10 +3,13 @@ package main
 import (
 	"bytes"
 	"errors"
+	"fmt"
+	"io"
 	"io/fs"
 	"os"
 	"path/filepath"
 	"reflect"
+	"runtime"
 	"strings"
 	"testing"
 	"time"
@@ -35,31 +38,105 @@ func TestAnnotator(t *testing.T) {
 	}
 }
 
-// A file is replaced as a whole, or is as it was.
-func TestWriteFile(t *testing.T) {
+// Files are replaced as a whole and together, or are as they were; stdout has the
+// report whatever becomes of them.
+func TestReportFiles(t *testing.T) {
 	dir := t.TempDir()
-	path := filepath.Join(dir, "r.json")
-	for _, data := range []string{"first and longer", "second"} {
-		if err := writeFile(path, []byte(data)); err != nil {
-			t.Fatal(err)
+	in := func(name string) string { return filepath.Join(dir, name) }
+	content := func(name string) string {
+		data, err := os.ReadFile(in(name))
+		if err != nil {
+			return err.Error()
 		}
-		if got, _ := os.ReadFile(path); string(got) != data {
-			t.Errorf("%q, want %q", got, data)
-		}
+		return string(data)
 	}
-	if err := writeFile(filepath.Join(dir, "gone", "r.json"), nil); !errors.Is(err, fs.ErrNotExist) {
-		t.Errorf("in a folder that is not there: %v", err)
+	says := func(what string) format {
+		return format{name: what, draw: func(w io.Writer, _ *report.Report, look render.Look) error {
+			_, err := fmt.Fprintf(w, "%s %t %t", what, look.All, look.ASCII)
+			return err
+		}}
+	}
+	deliver := func(files ...reportFile) (string, error) {
+		var out bytes.Buffer
+		j := judge{judging: judging{all: true, ascii: true}, s: streams{out: &out, err: io.Discard}, files: files}
+		err := j.deliver(&report.Report{}, func(w io.Writer) error { _, err := io.WriteString(w, "all"); return err })
+		return out.String(), err
+	}
+	if err := os.WriteFile(in("old"), []byte("before and longer"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.Chmod(in("old"), 0o464); err != nil { // whatever the umask
+		t.Fatal(err)
+	}
+	if err := os.Symlink("old", in("link")); err != nil {
+		t.Skip(err)
 	}
 	// What is no regular file is written into, not replaced.
-	if err := writeFile(os.DevNull, []byte("away")); err != nil {
-		t.Error(err)
+	out, err := deliver(reportFile{says("a"), in("link")}, reportFile{says("b"), in("new")}, reportFile{says("c"), os.DevNull})
+	if err != nil || out != "all" || content("old") != "a true true" || content("new") != "b true true" {
+		t.Fatalf("%q %q %q %v", out, content("old"), content("new"), err)
+	}
+	info, _ := os.Lstat(in("link"))
+	if info.Mode().IsRegular() {
+		t.Error("the link was replaced")
+	}
+	if info, _ = os.Stat(in("old")); runtime.GOOS != "windows" && info.Mode().Perm() != 0o464 {
+		t.Errorf("it had the mode 464, and has %o", info.Mode().Perm())
 	}
 	if info, err := os.Stat(os.DevNull); err != nil || info.Mode().IsRegular() {
 		t.Fatalf("%s is now a file: %v", os.DevNull, err)
 	}
-	left, _ := filepath.Glob(filepath.Join(dir, ".*"))
-	if len(left) > 0 {
+	out, err = deliver(reportFile{says("x"), in("old")}, reportFile{says("y"), filepath.Join(dir, "gone", "r")})
+	if !errors.Is(err, fs.ErrNotExist) || out != "all" || content("old") != "a true true" {
+		t.Errorf("%q %q %v", out, content("old"), err)
+	}
+	if left, _ := filepath.Glob(in(".*")); len(left) > 0 {
 		t.Errorf("left behind: %v", left)
+	}
+}
+
+// What cannot be written is told before anything is looked at, and nothing is left
+// of the attempt.
+func TestReadReports(t *testing.T) {
+	dir := t.TempDir()
+	in := func(name string) string { return filepath.Join(dir, name) }
+	for _, name := range []string{"sub", "closed"} {
+		if err := os.Mkdir(in(name), 0o755); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := os.WriteFile(in("old"), []byte("old"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.Symlink("old", in("link")); err != nil {
+		t.Skip(err)
+	}
+	if err := os.Symlink("sub", in("sub2")); err != nil {
+		t.Skip(err)
+	}
+	if files, err := readReports([]string{"json=" + in("old"), "csv=" + in("new"), "yaml=" + in("sub/new")}); err != nil || len(files) != 3 {
+		t.Errorf("%v %v", files, err)
+	}
+	if _, err := os.Stat(in("new")); err == nil {
+		t.Error("it wrote one")
+	}
+	for _, twice := range [][2]string{{"old", "old"}, {"old", "link"}, {"new", "sub/../new"}, {"sub/new", "sub2/new"}} {
+		if _, err := readReports([]string{"json=" + in(twice[0]), "csv=" + dir + "/" + twice[1]}); err == nil || !strings.Contains(err.Error(), "two reports") {
+			t.Errorf("%v: %v", twice, err)
+		}
+	}
+	if left, _ := filepath.Glob(in(".*")); len(left) > 0 {
+		t.Errorf("left behind: %v", left)
+	}
+	if err := os.Chmod(in("closed"), 0o555); err != nil {
+		t.Fatal(err)
+	}
+	if probe, err := os.Create(in("closed/probe")); err == nil {
+		probe.Close()
+		t.Skip("nothing is closed to this user")
+	}
+	if _, err := readReports([]string{"json=" + in("closed/r.json")}); !errors.Is(err, fs.ErrPermission) {
+		t.Errorf("a folder that cannot be written: %v", err)
 	}
 }
 
