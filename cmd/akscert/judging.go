@@ -181,6 +181,7 @@ func (j judge) input() audit.Input {
 
 // finish completes r with what is not judgement, and prints it.
 func (j judge) finish(r *report.Report) error {
+	j.stale(r)
 	r.Tool = tool()
 	r.StartedAt = j.started.UTC().Truncate(time.Second)
 	r.DurationSeconds = time.Since(j.started).Round(time.Millisecond).Seconds()

@@ -14,6 +14,7 @@ import (
 	"github.com/akscert/akscert/internal/collect"
 	"github.com/akscert/akscert/internal/render"
 	"github.com/akscert/akscert/internal/waiver"
+	"github.com/akscert/akscert/pkg/report"
 )
 
 const waiverExamples = `  akscert waiver check waivers.yaml
@@ -91,19 +92,17 @@ Waivers that have expired are no error, and said to be.`,
 			expired := 0
 			for _, w := range set.All() {
 				left := w.Left(asOf)
-				holds := fmt.Sprintf("until %s, %d days left", w.Expires.Format(time.DateOnly), left)
+				holds := fmt.Sprintf("until %s, %s left", w.Expires.Format(time.DateOnly), plural(left, "day"))
 				switch {
 				case left < 0:
-					holds = "expired on " + w.Expires.Format(time.DateOnly)
+					holds = "expired on " + w.Expires.Format(time.DateOnly) + ", covers nothing any more"
 					expired++
 				case left == 0:
 					holds = fmt.Sprintf("until %s, its last day", w.Expires.Format(time.DateOnly))
-				case left == 1:
-					holds = fmt.Sprintf("until %s, 1 day left", w.Expires.Format(time.DateOnly))
 				}
 				fmt.Fprintf(&out, "%s  %s  %s  %s: %s\n", w.ID, w.Kind, render.Visible(w.Covers()), holds, render.Visible(w.Reason))
 			}
-			fmt.Fprintf(&out, "result: %d waivers, %d expired\n", len(set.All()), expired)
+			fmt.Fprintf(&out, "result: %s, %d expired\n", plural(len(set.All()), "waiver"), expired)
 			if _, err := io.WriteString(s.out, out.String()); err != nil {
 				return unwritten(err)
 			}
@@ -112,6 +111,31 @@ Waivers that have expired are no error, and said to be.`,
 	}
 	c.Flags().StringVar(&at, "now", "", "as of this `INSTANT`, as 2027-01-31T00:00:00Z")
 	return c
+}
+
+// plural counts what has a plural in s.
+func plural(n int, word string) string {
+	if n == 1 {
+		return "1 " + word
+	}
+	return fmt.Sprintf("%d %ss", n, word)
+}
+
+// stale notes the waivers of an audit that somebody is to look at again. What a
+// part of an audit did not need the rest of it may.
+func (j judge) stale(r *report.Report) {
+	part := r.Shard != nil || r.Outcome == report.OutcomeInterrupted
+	for _, w := range r.Waivers {
+		id, expires := render.Visible(w.ID), render.Visible(w.Expires)
+		switch {
+		case w.Status == report.WaiverUnused && !part:
+			j.note("waiver %s (until %s) is unused: nothing needs it", id, expires)
+		case w.Status == report.WaiverExpired && w.Matches == 0 && !part:
+			j.note("waiver %s expired on %s, and nothing needs it now", id, expires)
+		case w.Status == report.WaiverExpired:
+			j.note("waiver %s expired on %s: what it covered counts again", id, expires)
+		}
+	}
 }
 
 // readWaivers reads a file of waivers; none for "".
