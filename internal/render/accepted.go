@@ -33,7 +33,7 @@ func accept(w io.Writer, r *report.Report, look Look) {
 		case report.WaiverExpired:
 			counts := "what it covered counts again"
 			if waiver.Matches == 0 {
-				counts = "it covers nothing now; remove it"
+				counts = "nothing needs it now"
 			}
 			fmt.Fprintf(w, "  waiver %s expired on %s: %s (%s)\n", name, expires, counts, Visible(waiver.Reason))
 		case report.WaiverUnused:

@@ -224,12 +224,12 @@ func result(r *report.Report, look Look) string {
 		parts = []string{"no certificates"}
 	}
 	line := fmt.Sprintf("\nresult: %s: %s", paint(Visible(string(r.Outcome)), outcomeColor(r.Outcome), look.Color), strings.Join(parts, ", "))
-	switch len(r.Gaps) {
+	switch gaps, _ := places(r); gaps {
 	case 0:
 	case 1:
 		line += "; 1 place could not be examined"
 	default:
-		line += fmt.Sprintf("; %d places could not be examined", len(r.Gaps))
+		line += fmt.Sprintf("; %d places could not be examined", gaps)
 	}
 	if r.Summary.Waived > 0 {
 		line += fmt.Sprintf("; %d waived", r.Summary.Waived)
