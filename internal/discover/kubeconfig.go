@@ -99,7 +99,7 @@ func fromKubeconfigs(ctx context.Context, s Scope) ([]target.Target, []report.Ga
 }
 
 // maxKubeconfig bounds a kubeconfig: clientcmd reads and decodes all of it.
-const maxKubeconfig = 32 << 20
+const maxKubeconfig = 64 << 20
 
 // load is rules.Load, bounded by ctx and in size.
 func load(ctx context.Context, rules *clientcmd.ClientConfigLoadingRules) (*api.Config, error) {

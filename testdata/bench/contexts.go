@@ -45,7 +45,7 @@ import (
 // of YAML nodes, as JSON and as structs at once. Garbage is collected more often
 // meanwhile. Later the run needs a third of that, since what is judged is written
 // and forgotten. (Of AKS's own kubeconfigs with local accounts, some 9 kB a context,
-// 5,000 in one file would be over the 32 MiB that akscert reads.)
+// 5,000 in one file would be some 45 MB.)
 func contexts(b *bench, ctx context.Context) error {
 	const n = 5000
 	tlsx := filepath.Join(b.dir, "tlsx")
