@@ -196,7 +196,7 @@ func column1(cell func(report.Certificate) string, shown []report.Certificate, l
 // then narrows or drops whole columns, the least useful first.
 func fit(list []column, cells [][]string, shown []report.Certificate, look Look) ([]column, [][]string) {
 	const gap = 2
-	narrow := map[string]int{"SUBJECT": 24, "LOCATION": 30} // what tells rows apart is shortened no further
+	narrow := map[string]int{"SUBJECT": 24, "LOCATION": 28} // what tells rows apart is shortened no further
 	list, cells = slices.Clone(list), slices.Clone(cells)
 	for {
 		widths := make([]int, len(list))
