@@ -83,7 +83,7 @@ expires next, what to do, and what could not be looked at.`,
 				return err
 			}
 			targets, gaps, err := where.find(ctx, client)
-			if early, ok := endedEarly(ctx); ok && err != nil {
+			if early, ok := endedEarly(ctx, where.needsAzure()); ok && err != nil {
 				targets, gaps = nil, append(gaps, early) // a report says so, and no more
 			} else if err != nil {
 				return err
@@ -97,9 +97,6 @@ expires next, what to do, and what could not be looked at.`,
 			input.Scope = where.asked(sources)
 			if perPool > 0 {
 				input.Sampling = nodes
-			}
-			if part == nil && len(targets) == 0 {
-				input.AllowIncomplete = false // nothing matched, which no flag makes good
 			}
 			r, err := judge.examine(ctx, examination{targets: targets, collectors: collectors, fleet: fleet, input: input, progress: progress})
 			progress.end()
@@ -129,12 +126,16 @@ expires next, what to do, and what could not be looked at.`,
 
 // endedEarly is the gap for an audit that a signal ended before it knew what to
 // look at.
-func endedEarly(ctx context.Context) (report.Gap, bool) {
+func endedEarly(ctx context.Context, inAzure bool) (report.Gap, bool) {
 	var by interrupted
 	if !errors.As(context.Cause(ctx), &by) {
 		return report.Gap{}, false
 	}
-	return report.Gap{Source: report.SourceARM, Count: 1, Reason: report.ReasonInterrupted, Retryable: true,
+	source := report.SourceKubeconfig
+	if inAzure {
+		source = report.SourceARM
+	}
+	return report.Gap{Source: source, Count: 1, Reason: report.ReasonInterrupted, Retryable: true,
 		Message: "interrupted before it was known which clusters there are", Hint: "run it again"}, true
 }
 

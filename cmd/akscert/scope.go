@@ -60,11 +60,12 @@ func (s *scope) flags(c *cobra.Command) {
 // job's unset variable, must not turn the audit to whatever cluster is at hand.
 func (s *scope) check(c *cobra.Command) error {
 	s.subscribed = c.Flags().Changed("subscription")
-	for flag, values := range map[string][]string{"resource-group": s.groups, "name": s.names, "tag": s.tags, "subscription": s.subscriptions, "context": s.contexts.Contexts} {
-		for _, v := range values {
-			if v == "" && flag != "context" { // clientcmd allows a context without a name
-				return hinted{fmt.Errorf("--%s is empty", flag), "is a variable not set that it was given from?"}
-			}
+	for _, given := range []struct { // but for contexts: clientcmd allows one without a name
+		flag   string
+		values []string
+	}{{"resource-group", s.groups}, {"name", s.names}, {"tag", s.tags}, {"subscription", s.subscriptions}} {
+		if slices.Contains(given.values, "") {
+			return hinted{fmt.Errorf("--%s is empty", given.flag), "is a variable not set that it was given from?"}
 		}
 	}
 	for _, flag := range []string{"clusters-from", "kubeconfig", "shard", "sources", "nodes"} {

@@ -14,7 +14,7 @@ import (
 // probe.ps1 would print there: there is no PowerShell to run here.
 func windowsAnswer(dir string) string {
 	lines := []string{"host akswin22000000"}
-	for _, name := range []string{"pki/kubelet-client-current.pem", "pki/kubelet-server-current.pem", "kubelet.crt", "ca.crt"} {
+	for _, name := range []string{"pki/kubelet-client-current.pem", "pki/kubelet-server-current.pem", "pki/kubelet.crt", "ca.crt"} {
 		path := `C:\k\` + strings.ReplaceAll(name, "/", `\`)
 		data, err := os.ReadFile(filepath.Join(dir, "k", filepath.FromSlash(name)))
 		if err != nil {

@@ -114,7 +114,7 @@ func (m *machine) windowsFiles() (files, error) {
 	if err := m.rotated(d); err != nil {
 		return nil, err
 	}
-	return d, m.common(d, "k/", "kubelet.crt", oneYear)
+	return d, m.common(d, "k/", "pki/kubelet.crt", oneYear)
 }
 
 // rotated adds what a kubelet that renews its certificates keeps: each with its

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 
+	"github.com/akscert/akscert/internal/collect"
 	"github.com/akscert/akscert/pkg/report"
 )
 
@@ -45,7 +46,7 @@ func (a *attempt) unread(broken, complaint error) *Error {
 		return ended(a.ctx, a.client.server)
 	case errors.Is(broken, errTooLarge):
 		e.Message = fmt.Sprintf("the answer is larger than %d MiB", max(a.limit(), 1<<20)>>20)
-	case broken != nil && (over(a.limited) || isTimeout(broken)):
+	case broken != nil && (over(a.limited) || collect.TimedOut(broken)):
 		e.Reason, e.Retryable = report.ReasonTimeout, true
 		e.Message = fmt.Sprintf("the answer was not complete within %s", a.client.door.cfg.Timeout)
 		e.Hint = "for a slow network raise --connect-timeout"

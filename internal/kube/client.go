@@ -79,7 +79,7 @@ func (d *Door) Client(ctx context.Context, t target.Target) (*Client, *collect.O
 	var err error
 	if c.http, err = c.speak(config); err != nil {
 		return nil, missing(&collect.Gap{Location: at.address, Reason: report.ReasonMalformed,
-			Message: "preparing to ask " + at.address + ": " + clean(err.Error()), Hint: fetchAgain})
+			Message: "preparing to ask " + at.address + ": " + collect.Clean(err.Error()), Hint: fetchAgain})
 	}
 	c.http1 = sync.OnceValues(func() (*http.Client, error) {
 		config.NextProtos = []string{"http/1.1"}

@@ -39,7 +39,7 @@ func (d *Door) credentialOf(ctx context.Context, t target.Target, at server, ca 
 	case u.Basic, u.AuthProvider != "":
 		kind := "a user name and password"
 		if u.AuthProvider != "" {
-			kind = fmt.Sprintf("the auth provider %q", cut(u.AuthProvider))
+			kind = fmt.Sprintf("the auth provider %q", collect.Cut(u.AuthProvider))
 		}
 		return c, missing(&collect.Gap{Location: location, Reason: report.ReasonUnsupported,
 			Message: "the user signs in by " + kind + ", which Kubernetes no longer has",
@@ -72,7 +72,7 @@ func (d *Door) credentialOf(ctx context.Context, t target.Target, at server, ca 
 // delegated settles who speaks for a user that has an exec plugin and nothing
 // else: ourselves, the plugin, or nobody.
 func (d *Door) delegated(ctx context.Context, t target.Target, at server, ca []byte) (credential, *collect.Observation) {
-	name := cut(t.User.Exec.Command)
+	name := collect.Cut(t.User.Exec.Command)
 	mints := d.cfg.Token != nil && t.ARM != nil && t.ARM.Entra
 	switch {
 	case mints && fromARM(t.Cluster.File):
@@ -85,7 +85,7 @@ func (d *Door) delegated(ctx context.Context, t target.Target, at server, ca []b
 		// together, and whoever wrote the file wrote them all: that the name
 		// is the one that Azure has for the cluster says nothing of the rest.
 		return credential{}, skipped(fmt.Sprintf("the user signs in by the exec plugin %q, and akscert's own Entra token, which opens other clusters too, goes only where "+
-			"Azure's kubeconfig says, not where the file %q does: name the cluster with -g and -n, without a context, or let the plugin run with --allow-exec", name, cut(t.Cluster.File)))
+			"Azure's kubeconfig says, not where the file %q does: name the cluster with -g and -n, without a context, or let the plugin run with --allow-exec", name, collect.Cut(t.Cluster.File)))
 	case !d.cfg.AllowExec:
 		return credential{}, skipped(fmt.Sprintf("the user signs in by the exec plugin %q, which an audit runs only with --allow-exec", name))
 	}
@@ -119,7 +119,7 @@ func readPair(ctx context.Context, u target.User, location string) (certificate,
 	}
 	if _, err := tls.X509KeyPair(certificate, key); err != nil {
 		return nil, nil, &collect.Gap{Location: location, Reason: report.ReasonMalformed,
-			Message: "the client certificate and its key cannot be used: " + clean(err.Error()), Hint: fetchAgain}
+			Message: "the client certificate and its key cannot be used: " + collect.Clean(err.Error()), Hint: fetchAgain}
 	}
 	return certificate, key, nil
 }

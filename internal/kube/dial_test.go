@@ -5,6 +5,8 @@ import (
 	"net"
 	"testing"
 	"time"
+
+	"github.com/akscert/akscert/internal/collect"
 )
 
 // What the other end said before it closed is read also by one who was still
@@ -61,7 +63,7 @@ func TestWriteDeadline(t *testing.T) {
 	}
 	defer c.Close()
 	_ = c.SetWriteDeadline(time.Now().Add(-time.Second))
-	if _, err := c.Write([]byte("x")); !isTimeout(err) {
+	if _, err := c.Write([]byte("x")); !collect.TimedOut(err) {
 		t.Errorf("got %v", err)
 	}
 }

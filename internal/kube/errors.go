@@ -69,7 +69,7 @@ func notSigned(ctx context.Context, at server, hint string, err error) *Error {
 	if over(ctx) {
 		return ended(ctx, at)
 	}
-	e := &Error{Reason: report.ReasonUnauthenticated, Message: clean(err.Error()), Hint: hint}
+	e := &Error{Reason: report.ReasonUnauthenticated, Message: collect.Clean(err.Error()), Hint: hint}
 	var why explained
 	var ours *Error
 	switch {
@@ -89,7 +89,7 @@ func (a *attempt) unanswered(err error) *Error {
 		return ended(a.ctx, a.client.server)
 	}
 	step, at := a.step.Load(), a.client.server
-	e := &Error{Location: at.address, Whole: true, Reason: report.ReasonUnreachable, Message: plain(err), Retryable: true}
+	e := &Error{Location: at.address, Whole: true, Reason: report.ReasonUnreachable, Message: collect.Plain(err), Retryable: true}
 	doing := map[int32]string{connecting: "connecting to ", shaking: "shaking hands with ", asking: "asking "}[step] + at.String()
 	e.Alert = alertIn(err)
 	if step == asking && a.request.Proxied && e.Alert == "" {
@@ -101,10 +101,10 @@ func (a *attempt) unanswered(err error) *Error {
 	var op *net.OpError
 	switch {
 	case errors.As(err, &untrusted):
-		e.Message = "the API server could not be verified with " + a.client.verifies + " so nothing was asked of it: " + clean(untrusted.Err.Error())
+		e.Message = "the API server could not be verified with " + a.client.verifies + " so nothing was asked of it: " + collect.Clean(untrusted.Err.Error())
 		e.Retryable, e.Hint = false, "if the cluster's certificates were rotated, "+fetchAgain+"; if a proxy stands in between, it must not look into this connection"
 		return e
-	case over(a.limited), isTimeout(err):
+	case over(a.limited), collect.TimedOut(err):
 		e.Reason = report.ReasonTimeout
 		if over(a.limited) { // else it was the kernel, or client-go's ten seconds for a handshake
 			e.Message = fmt.Sprintf("not done within %s", a.client.door.cfg.Timeout)
@@ -127,7 +127,7 @@ func (a *attempt) unanswered(err error) *Error {
 		e.Hint = "check proxy-url in the kubeconfig, or HTTPS_PROXY and NO_PROXY in the environment"
 	case step == connecting:
 		e.Hint = "check that the server is running and that its address and port are right"
-	case isClosed(err), errors.As(err, &op):
+	case collect.Closed(err), errors.As(err, &op):
 		e.Hint = "something between here and the server, or the server itself, cuts the connection: check firewalls and authorized IP ranges"
 	default: // the text may quote what came
 		e.Reason, e.Message, e.Retryable = report.ReasonMalformed, "its answer is not HTTP", false
@@ -143,5 +143,5 @@ func alertIn(err error) string {
 	if !errors.As(err, &op) || op.Op != "remote error" { // so crypto/tls calls an alert
 		return ""
 	}
-	return cut(strings.TrimPrefix(op.Err.Error(), "tls: "))
+	return collect.Cut(strings.TrimPrefix(op.Err.Error(), "tls: "))
 }

@@ -15,6 +15,7 @@ import (
 
 	clientauthentication "k8s.io/client-go/pkg/apis/clientauthentication/v1"
 
+	"github.com/akscert/akscert/internal/collect"
 	"github.com/akscert/akscert/internal/target"
 	"github.com/akscert/akscert/pkg/report"
 )
@@ -107,14 +108,14 @@ func (p *plugin) get(ctx context.Context) (signed, *Error) {
 }
 
 func (p *plugin) run(ctx context.Context) (signed, *Error) {
-	name := fmt.Sprintf("the exec plugin %q", cut(p.exec.Command))
+	name := fmt.Sprintf("the exec plugin %q", collect.Cut(p.exec.Command))
 	fail := func(reason report.Reason, message string) (signed, *Error) {
 		return signed{}, &Error{Reason: reason, Message: name + " " + message,
 			Hint: "see what it says with: kubectl version; or sign in first, as with: az login and kubelogin convert-kubeconfig -l azurecli"}
 	}
 	version, ok := strings.CutPrefix(p.exec.APIVersion, "client.authentication.k8s.io/")
 	if !ok || version != "v1" && version != "v1beta1" {
-		return fail(report.ReasonUnsupported, fmt.Sprintf("speaks %q, which Kubernetes no longer has", cut(p.exec.APIVersion)))
+		return fail(report.ReasonUnsupported, fmt.Sprintf("speaks %q, which Kubernetes no longer has", collect.Cut(p.exec.APIVersion)))
 	}
 	limited, cancel := context.WithTimeout(ctx, p.limit)
 	defer cancel()
@@ -138,13 +139,13 @@ func (p *plugin) run(ctx context.Context) (signed, *Error) {
 	case errors.As(err, &notFound), errors.Is(err, fs.ErrNotExist):
 		_, e := fail(report.ReasonNotFound, "is not installed")
 		if p.exec.InstallHint != "" {
-			e.Hint = clean(strings.Join(strings.Fields(p.exec.InstallHint), " "))
+			e.Hint = collect.Clean(strings.Join(strings.Fields(p.exec.InstallHint), " "))
 		}
 		return signed{}, e
 	case errors.As(err, &status):
 		return fail(report.ReasonUnauthenticated, fmt.Sprintf("failed with exit code %d", status.ExitCode()))
 	case err != nil && !errors.Is(err, exec.ErrWaitDelay):
-		return fail(report.ReasonUnauthenticated, "could not be run: "+clean(err.Error()))
+		return fail(report.ReasonUnauthenticated, "could not be run: "+collect.Clean(err.Error()))
 	}
 	var answer clientauthentication.ExecCredential
 	if json.Unmarshal(out.kept.Bytes(), &answer) != nil || answer.Kind != "ExecCredential" || answer.APIVersion != p.exec.APIVersion || answer.Status == nil {

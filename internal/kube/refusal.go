@@ -7,6 +7,7 @@ import (
 	"net/http"
 	"strings"
 
+	"github.com/akscert/akscert/internal/collect"
 	"github.com/akscert/akscert/pkg/report"
 )
 
@@ -54,5 +55,5 @@ func (a *attempt) words(body io.Reader) (said string, isStatus bool) {
 	if a.token != "" {
 		said = strings.ReplaceAll(said, a.token, "REDACTED")
 	}
-	return clean(said), true
+	return collect.Clean(said), true
 }

@@ -12,6 +12,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/akscert/akscert/internal/collect"
 	"github.com/akscert/akscert/pkg/report"
 )
 
@@ -161,7 +162,7 @@ func (a *attempt) make() (*http.Request, error) {
 // the HTTP/2 client reads it, and where that is before it has sent its first
 // request all that it tells is "client conn could not be established".
 func (a *attempt) cutShort(err error) bool {
-	return a.fresh.Load() && !over(a.limited) && !isTimeout(err) && alertIn(err) == ""
+	return a.fresh.Load() && !over(a.limited) && !collect.TimedOut(err) && alertIn(err) == ""
 }
 
 // overHTTP1 asks once more by HTTP/1.1, whose client tells what it read.

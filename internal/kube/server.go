@@ -31,7 +31,7 @@ func (s server) String() string {
 	}
 	shown := *s.proxy
 	shown.User, shown.Path, shown.RawQuery, shown.Fragment = nil, "", "", ""
-	return s.address + " through the proxy " + clean(shown.String())
+	return s.address + " through the proxy " + collect.Clean(shown.String())
 }
 
 // serverOf reads a cluster entry's server as client-go does
@@ -61,7 +61,7 @@ func serverOf(cluster target.Cluster, user *target.User) (server, *collect.Gap) 
 		return wrong(report.ReasonMalformed, "reading the cluster entry's server: not a URL with a host")
 	}
 	if u.Scheme != "https" {
-		return wrong(report.ReasonUnsupported, fmt.Sprintf("server %s is not https: nobody signs in where everybody can listen", clean(u.Host)))
+		return wrong(report.ReasonUnsupported, fmt.Sprintf("server %s is not https: nobody signs in where everybody can listen", collect.Clean(u.Host)))
 	}
 	host, port := u.Hostname(), u.Port()
 	if port == "" {
@@ -94,7 +94,7 @@ func (d *Door) proxyTo(cluster target.Cluster, address string) (proxy *url.URL, 
 	}
 	if proxy != nil && proxy.Scheme != "http" && proxy.Scheme != "https" && proxy.Scheme != "socks5" && proxy.Scheme != "socks5h" {
 		return nil, &collect.Gap{Location: address, Reason: report.ReasonUnsupported,
-			Message: fmt.Sprintf("connecting to %s: %s has the scheme %q", address, from, cut(proxy.Scheme)),
+			Message: fmt.Sprintf("connecting to %s: %s has the scheme %q", address, from, collect.Cut(proxy.Scheme)),
 			Hint:    "proxies can be http, https or socks5"}
 	}
 	return proxy, nil

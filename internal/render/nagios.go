@@ -36,22 +36,11 @@ func PluginStatus(r *report.Report) (code int, word string) {
 // code goes with it is the caller's to decide.
 func Nagios(w io.Writer, r *report.Report) error {
 	_, word := PluginStatus(r)
-	s := r.Summary.States
-	said := []string{}
 	data := []string{}
-	for _, n := range []struct {
-		count int
-		word  string
-	}{{s.Expired, "expired"}, {s.NotYetValid, "not-yet-valid"}, {s.Critical, "critical"}, {s.Warning, "warning"}, {s.Due, "due"}, {s.OK, "ok"}} {
-		if n.count > 0 {
-			said = append(said, fmt.Sprintf("%d %s", n.count, n.word))
-		}
+	for _, n := range byState(r) {
 		data = append(data, fmt.Sprintf("'%s'=%d;;;0", n.word, n.count))
 	}
-	if len(said) == 0 {
-		said = []string{"no certificates"}
-	}
-	line := "AKSCERT " + word + " - " + strings.Join(said, ", ")
+	line := "AKSCERT " + word + " - " + tally(r)
 	places, accepted := places(r)
 	if places > 0 {
 		line += fmt.Sprintf("; %s not examined", counted(places, "place"))

@@ -208,22 +208,35 @@ func few(nodes []string) string {
 	return list
 }
 
-// result is the whole report in one line.
-func result(r *report.Report, look Look) string {
+// stateCount is how many certificates are in a state.
+type stateCount struct {
+	word  string
+	count int
+}
+
+// byState counts the certificates, the worst first.
+func byState(r *report.Report) []stateCount {
 	s := r.Summary.States
-	var parts []string
-	for _, n := range []struct {
-		count int
-		word  string
-	}{{s.Expired, "expired"}, {s.NotYetValid, "not-yet-valid"}, {s.Critical, "critical"}, {s.Warning, "warning"}, {s.Due, "due"}, {s.OK, "ok"}} {
+	return []stateCount{{"expired", s.Expired}, {"not-yet-valid", s.NotYetValid}, {"critical", s.Critical}, {"warning", s.Warning}, {"due", s.Due}, {"ok", s.OK}}
+}
+
+// tally is that in words, without the states that there are none in.
+func tally(r *report.Report) string {
+	var words []string
+	for _, n := range byState(r) {
 		if n.count > 0 {
-			parts = append(parts, fmt.Sprintf("%d %s", n.count, n.word))
+			words = append(words, fmt.Sprintf("%d %s", n.count, n.word))
 		}
 	}
-	if len(parts) == 0 {
-		parts = []string{"no certificates"}
+	if len(words) == 0 {
+		return "no certificates"
 	}
-	line := fmt.Sprintf("\nresult: %s: %s", paint(Visible(string(r.Outcome)), outcomeColor(r.Outcome), look.Color), strings.Join(parts, ", "))
+	return strings.Join(words, ", ")
+}
+
+// result is the whole report in one line.
+func result(r *report.Report, look Look) string {
+	line := fmt.Sprintf("\nresult: %s: %s", paint(Visible(string(r.Outcome)), outcomeColor(r.Outcome), look.Color), tally(r))
 	switch gaps, _ := places(r); gaps {
 	case 0:
 	case 1:

@@ -40,16 +40,16 @@ func endpointOf(cluster target.Cluster, user *target.User) (Endpoint, *collect.G
 		user != nil && !user.ClientCertificate.IsZero()
 	server, err := serverURL(cluster.Server, withTLS)
 	if err != nil {
-		return wrong(report.ReasonMalformed, "reading the cluster entry's server: "+clean(err.Error()), hint)
+		return wrong(report.ReasonMalformed, "reading the cluster entry's server: "+collect.Clean(err.Error()), hint)
 	}
 	switch server.Scheme {
 	case "https":
 	case "http":
 		return wrong(report.ReasonUnsupported,
-			fmt.Sprintf("server %s is plain http: no certificate to examine", clean(server.Host)),
+			fmt.Sprintf("server %s is plain http: no certificate to examine", collect.Clean(server.Host)),
 			"a server without a scheme is http unless the kubeconfig has a CA or a client certificate for it; write https:// in the cluster entry")
 	default:
-		return wrong(report.ReasonUnsupported, fmt.Sprintf("server has the scheme %q, not https", cut(server.Scheme)), hint)
+		return wrong(report.ReasonUnsupported, fmt.Sprintf("server has the scheme %q, not https", collect.Cut(server.Scheme)), hint)
 	}
 	host, port := server.Hostname(), server.Port()
 	if port == "" {
@@ -97,16 +97,16 @@ func serverURL(server string, withTLS bool) (*url.URL, error) {
 func splitAddress(address string) (host, port string, err error) {
 	host, port, err = net.SplitHostPort(address)
 	if err != nil {
-		return "", "", fmt.Errorf("%q is not host:port", cut(address))
+		return "", "", fmt.Errorf("%q is not host:port", collect.Cut(address))
 	}
 	if n, err := strconv.ParseUint(port, 10, 16); err != nil || n == 0 {
-		return "", "", fmt.Errorf("%q is not a port", cut(port))
+		return "", "", fmt.Errorf("%q is not a port", collect.Cut(port))
 	}
 	odd := func(r rune) bool {
 		return !unicode.IsLetter(r) && !unicode.IsDigit(r) && !strings.ContainsRune("-._:%", r) // % before an IPv6 zone
 	}
 	if host == "" || strings.ContainsFunc(host, odd) {
-		return "", "", fmt.Errorf("%q is not a host", cut(host))
+		return "", "", fmt.Errorf("%q is not a host", collect.Cut(host))
 	}
 	return host, port, nil
 }

@@ -113,7 +113,7 @@ func Observe(chain [][]byte, location string, leaf, others report.Role, known ..
 		if err != nil {
 			seen = append(seen, collect.Observation{Gap: &collect.Gap{
 				Location: place, Reason: report.ReasonMalformed,
-				Message: fmt.Sprintf("reading certificate %d of %d presented by %s: %s", i+1, len(chain), location, clean(err.Error())),
+				Message: fmt.Sprintf("reading certificate %d of %d presented by %s: %s", i+1, len(chain), location, collect.Clean(err.Error())),
 				Hint:    "look at it with: openssl s_client -showcerts -connect " + location,
 			}})
 			continue

@@ -99,7 +99,7 @@ func (c Collector) route(e Endpoint) (route, *collect.Gap) {
 	}
 	if r.proxy != nil && proxyPort(r.proxy) == "" {
 		return route{}, &collect.Gap{Location: e.Address, Reason: report.ReasonUnsupported,
-			Message: fmt.Sprintf("connecting to %s: %s has the scheme %q", e.Address, from, cut(r.proxy.Scheme)),
+			Message: fmt.Sprintf("connecting to %s: %s has the scheme %q", e.Address, from, collect.Cut(r.proxy.Scheme)),
 			Hint:    "proxies can be http, https or socks5"}
 	}
 	return r, nil
@@ -159,7 +159,7 @@ func standard(ctx context.Context, conn net.Conn, name string) ([][]byte, error)
 // refuse a hello by closing or resetting the connection.
 func curable(err error) bool {
 	var failed *handshakeError
-	if !errors.As(err, &failed) || isTimeout(err) || errors.Is(err, context.Canceled) || errors.Is(err, errFlood) {
+	if !errors.As(err, &failed) || collect.TimedOut(err) || errors.Is(err, context.Canceled) || errors.Is(err, errFlood) {
 		return false
 	}
 	var notTLS tls.RecordHeaderError

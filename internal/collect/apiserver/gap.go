@@ -6,15 +6,11 @@ import (
 	"crypto/tls"
 	"errors"
 	"fmt"
-	"io"
 	"net"
 	"net/http"
-	"os"
 	"strconv"
 	"strings"
-	"syscall"
 	"time"
-	"unicode/utf8"
 
 	"github.com/akscert/akscert/internal/collect"
 	"github.com/akscert/akscert/pkg/report"
@@ -51,7 +47,7 @@ func explain(limited context.Context, timeout time.Duration, r route, err error)
 	}
 	deadline, bounded := limited.Deadline()
 	switch {
-	case isTimeout(err) && bounded && !time.Now().Before(deadline):
+	case collect.TimedOut(err) && bounded && !time.Now().Before(deadline):
 		gap.Reason, gap.Retryable = report.ReasonTimeout, true
 		gap.Message = fmt.Sprintf("not done within %s", timeout)
 		gap.Hint = "a firewall, authorized IP ranges or a stopped cluster may swallow the connection; for a slow network raise --connect-timeout"
@@ -67,14 +63,14 @@ func explain(limited context.Context, timeout time.Duration, r route, err error)
 }
 
 func explainConnect(gap *collect.Gap, err error) {
-	gap.Reason, gap.Message, gap.Retryable = report.ReasonUnreachable, plain(err), true
+	gap.Reason, gap.Message, gap.Retryable = report.ReasonUnreachable, collect.Plain(err), true
 	gap.Hint = "check that the server is running and that its address and port are right"
 	var dns *net.DNSError
 	switch {
 	case errors.As(err, &dns):
 		gap.Retryable = !dns.IsNotFound
 		gap.Hint = "a private or stopped cluster has no name outside its network: check the cluster's power state, or run this from inside"
-	case isTimeout(err): // the kernel's, before ours
+	case collect.TimedOut(err): // the kernel's, before ours
 		gap.Reason = report.ReasonTimeout
 		gap.Hint = "a firewall, authorized IP ranges or a stopped cluster may swallow the connection"
 	}
@@ -82,7 +78,7 @@ func explainConnect(gap *collect.Gap, err error) {
 
 func explainProxy(gap *collect.Gap, err error) {
 	// x/net's SOCKS client calls what the proxy told it an unknown error.
-	said := strings.TrimPrefix(plain(err), "unknown error ")
+	said := strings.TrimPrefix(collect.Plain(err), "unknown error ")
 	gap.Reason, gap.Message, gap.Retryable = report.ReasonUnreachable, "the proxy failed: "+said, true
 	gap.Hint = "check proxy-url in the kubeconfig, or HTTPS_PROXY and NO_PROXY in the environment"
 	var refused statusError
@@ -108,7 +104,7 @@ func explainHandshake(gap *collect.Gap, failed *handshakeError) {
 	err := failed.err
 	switch {
 	case errors.Is(err, errNoCertificate), errors.Is(err, errFlood), errors.Is(err, errMalformed):
-		gap.Reason, gap.Message = report.ReasonMalformed, plain(err)
+		gap.Reason, gap.Message = report.ReasonMalformed, collect.Plain(err)
 		gap.Hint = "look at it with: openssl s_client -connect " + gap.Location
 	case errors.As(err, &notTLS) && bytes.HasPrefix(failed.head, []byte("HTTP/")):
 		gap.Reason, gap.Message = report.ReasonMalformed, "it answered in plain HTTP: "+quoteLine(failed.head)
@@ -118,84 +114,22 @@ func explainHandshake(gap *collect.Gap, failed *handshakeError) {
 		gap.Hint = "check the port: this one does not speak TLS"
 	case errors.As(err, &op) && op.Op == "remote error": // so crypto/tls calls an alert
 		gap.Reason = report.ReasonUnsupported
-		gap.Message = "the server refused with the alert " + strconv.Quote(cut(strings.TrimPrefix(op.Err.Error(), "tls: ")))
+		gap.Message = "the server refused with the alert " + strconv.Quote(collect.Cut(strings.TrimPrefix(op.Err.Error(), "tls: ")))
 		gap.Hint = "no TLS version, cipher suite or server name suits both sides: check tls-server-name, or look at it with: openssl s_client -connect " + gap.Location
-	case isClosed(err), errors.As(err, &op) && op.Op != "local error":
-		gap.Reason, gap.Message, gap.Retryable = report.ReasonUnreachable, plain(err), true
+	case collect.Closed(err), errors.As(err, &op) && op.Op != "local error":
+		gap.Reason, gap.Message, gap.Retryable = report.ReasonUnreachable, collect.Plain(err), true
 		gap.Hint = "something between here and the server, or the server itself, cuts the connection: check firewalls and authorized IP ranges"
-	case isTimeout(err):
-		gap.Reason, gap.Message, gap.Retryable = report.ReasonTimeout, plain(err), true
+	case collect.TimedOut(err):
+		gap.Reason, gap.Message, gap.Retryable = report.ReasonTimeout, collect.Plain(err), true
 		gap.Hint = "the network to the server is slow or broken"
 	default: // what crypto/tls refused, and the second way could not read either
-		gap.Reason, gap.Message = report.ReasonUnsupported, plain(err)
+		gap.Reason, gap.Message = report.ReasonUnsupported, collect.Plain(err)
 		gap.Hint = "look at it with: openssl s_client -connect " + gap.Location
 	}
-}
-
-func isTimeout(err error) bool {
-	var network net.Error
-	return errors.Is(err, context.DeadlineExceeded) || errors.Is(err, os.ErrDeadlineExceeded) ||
-		errors.As(err, &network) && network.Timeout()
-}
-
-func isClosed(err error) bool {
-	return errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) ||
-		errors.Is(err, syscall.ECONNRESET) || errors.Is(err, syscall.EPIPE)
-}
-
-// plain puts an error into the words of what was seen, without the addresses
-// that package net adds: the message around it has them.
-func plain(err error) string {
-	var dns *net.DNSError
-	var op *net.OpError
-	var call *os.SyscallError
-	switch {
-	case errors.Is(err, syscall.ECONNREFUSED):
-		return "connection refused"
-	case errors.Is(err, syscall.ECONNRESET), errors.Is(err, syscall.EPIPE):
-		return "connection reset"
-	case errors.Is(err, io.EOF), errors.Is(err, io.ErrUnexpectedEOF):
-		return "connection closed"
-	case errors.As(err, &dns):
-		return clean(fmt.Sprintf("looking up %q: %s", dns.Name, dns.Err))
-	case errors.As(err, &call):
-		return clean(call.Err.Error())
-	case errors.As(err, &op):
-		return plain(op.Err)
-	}
-	return clean(err.Error())
 }
 
 // quoteLine quotes the first line of what a peer said.
 func quoteLine(head []byte) string {
 	line, _, _ := bytes.Cut(head, []byte("\n"))
 	return strconv.QuoteToASCII(string(bytes.TrimRight(line, "\r")))
-}
-
-// clean makes text that a peer may have had a hand in fit for a message: short,
-// on one line, every character visible.
-func clean(s string) string {
-	var b strings.Builder
-	for _, r := range cut(s) {
-		if strconv.IsPrint(r) {
-			b.WriteRune(r)
-			continue
-		}
-		quoted := strconv.QuoteRuneToASCII(r)
-		b.WriteString(quoted[1 : len(quoted)-1])
-	}
-	return b.String()
-}
-
-// cut shortens s to 200 bytes.
-func cut(s string) string {
-	const most = 200
-	if len(s) <= most {
-		return s
-	}
-	end := most
-	for !utf8.RuneStart(s[end]) {
-		end--
-	}
-	return s[:end] + "…"
 }

@@ -15,6 +15,8 @@ import (
 	"time"
 
 	"golang.org/x/net/proxy"
+
+	"github.com/akscert/akscert/internal/collect"
 )
 
 // maxConnectHeader bounds a proxy's answer to CONNECT.
@@ -105,7 +107,7 @@ type statusError struct {
 	status string
 }
 
-func (e statusError) Error() string { return fmt.Sprintf("it answered %q", cut(e.status)) }
+func (e statusError) Error() string { return fmt.Sprintf("it answered %q", collect.Cut(e.status)) }
 
 // socks asks a SOCKS5 proxy. As in net/http, the proxy resolves the server's
 // name for socks5 and for socks5h alike.
@@ -128,7 +130,7 @@ func socks(ctx context.Context, r route) (net.Conn, error) {
 
 // proxyName names a proxy without its user and password.
 func proxyName(u *url.URL) string {
-	return clean((&url.URL{Scheme: u.Scheme, Host: u.Host}).String())
+	return collect.Clean((&url.URL{Scheme: u.Scheme, Host: u.Host}).String())
 }
 
 func proxyAddress(u *url.URL) string {

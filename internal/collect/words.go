@@ -1,4 +1,4 @@
-package kube
+package collect
 
 import (
 	"context"
@@ -14,20 +14,25 @@ import (
 	"unicode/utf8"
 )
 
-func isTimeout(err error) bool {
+// The words for what goes wrong with a server are the same for every source that
+// asks one, so that audit can tell that it is one fault.
+
+// TimedOut reports whether err is a deadline's, of whatever kind.
+func TimedOut(err error) bool {
 	var network net.Error
 	return errors.Is(err, context.DeadlineExceeded) || errors.Is(err, os.ErrDeadlineExceeded) ||
 		errors.As(err, &network) && network.Timeout()
 }
 
-func isClosed(err error) bool {
+// Closed reports whether the peer, or something in between, ended the connection.
+func Closed(err error) bool {
 	return errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) ||
 		errors.Is(err, syscall.ECONNRESET) || errors.Is(err, syscall.EPIPE)
 }
 
-// plain puts an error into the words of what was seen, as the apiserver source
-// does, without the addresses that net and net/http add.
-func plain(err error) string {
+// Plain puts an error into the words of what was seen, without the addresses that
+// net and net/http add: the message around it has them.
+func Plain(err error) string {
 	var dns *net.DNSError
 	var op *net.OpError
 	var call *os.SyscallError
@@ -40,21 +45,20 @@ func plain(err error) string {
 	case errors.Is(err, io.EOF), errors.Is(err, io.ErrUnexpectedEOF):
 		return "connection closed"
 	case errors.As(err, &dns):
-		return clean(fmt.Sprintf("looking up %q: %s", dns.Name, dns.Err))
+		return Clean(fmt.Sprintf("looking up %q: %s", dns.Name, dns.Err))
 	case errors.As(err, &call):
-		return clean(call.Err.Error())
+		return Clean(call.Err.Error())
 	case errors.As(err, &op):
-		return plain(op.Err)
+		return Plain(op.Err)
 	case errors.As(err, &inURL):
-		return plain(inURL.Err)
+		return Plain(inURL.Err)
 	}
-	return clean(err.Error())
+	return Clean(err.Error())
 }
 
-// clean makes text that a server may have had a hand in fit for a message:
-// short, on one line, every character visible, and nothing that looks like a
-// token.
-func clean(s string) string {
+// Clean makes text that a peer may have had a hand in fit for a message: short,
+// on one line, every character visible, and nothing that looks like a token.
+func Clean(s string) string {
 	words := strings.Split(s, " ")
 	for i, word := range words {
 		if strings.Contains(word, "eyJ") || i > 0 && strings.EqualFold(strings.Trim(words[i-1], `:"`), "bearer") {
@@ -62,7 +66,7 @@ func clean(s string) string {
 		}
 	}
 	var b strings.Builder
-	for _, r := range cut(strings.Join(words, " ")) {
+	for _, r := range Cut(strings.Join(words, " ")) {
 		if strconv.IsPrint(r) {
 			b.WriteRune(r)
 			continue
@@ -73,8 +77,8 @@ func clean(s string) string {
 	return b.String()
 }
 
-// cut shortens s to 200 bytes.
-func cut(s string) string {
+// Cut shortens s to 200 bytes.
+func Cut(s string) string {
 	const most = 200
 	if len(s) <= most {
 		return s
