@@ -72,7 +72,7 @@ func (m *markdown) verdict() string {
 	if s.Waived > 0 {
 		line += fmt.Sprintf("; %d waived", s.Waived)
 	}
-	return line + fmt.Sprintf(" (%d clusters, as of %s, exit %d)", s.Clusters, date(&m.r.AsOf), m.r.ExitCode)
+	return line + fmt.Sprintf(" (%s, as of %s, exit %d)", counted(s.Clusters, "cluster"), date(&m.r.AsOf), m.r.ExitCode)
 }
 
 // section writes a heading and, under it, as many of n items as there is room
