@@ -160,16 +160,16 @@ const nodesAtOnce = 64
 // collectors is the list of places to look at. client is nil without Azure.
 func collectors(p *progress, l limits, client *azure.Client, how ways) []source {
 	nodes := &node.Collector{Parallel: nodesAtOnce * l.parallel, PerPool: how.perPool, Progress: p.ran}
-	proxy := httpproxy.FromEnvironment().ProxyFunc()
-	servers := kube.Config{AllowExec: how.allowExec, Parallel: l.parallel, Timeout: l.connect, Proxy: proxy, UserAgent: "akscert/" + version()}
+	proxy, memory := httpproxy.FromEnvironment().ProxyFunc(), collect.NewMemory()
+	servers := kube.Config{AllowExec: how.allowExec, Parallel: l.parallel, Timeout: l.connect, Proxy: proxy, Memory: memory, UserAgent: "akscert/" + version()}
 	if client != nil {
 		nodes.Runner = client
 		servers.Token = client.ServerToken
 	}
 	door := kube.New(servers)
 	return []source{
-		{kubeconfig.Collector{}, true},
-		{apiserver.Collector{ConnectTimeout: l.connect, Proxy: proxy, Gate: make(chan struct{}, l.parallel)}, true},
+		{kubeconfig.Collector{Memory: memory}, true},
+		{apiserver.Collector{ConnectTimeout: l.connect, Proxy: proxy, Gate: make(chan struct{}, l.parallel), Memory: memory}, true},
 		{arm.Collector{}, client != nil},
 		{nodes, client != nil},
 		{kubelet.Collector{Door: door, PerPool: how.perPool}, true},

@@ -10,6 +10,8 @@ import (
 	"strings"
 	"time"
 
+	"k8s.io/utils/lru"
+
 	"github.com/akscert/akscert/internal/collect"
 	"github.com/akscert/akscert/internal/target"
 	"github.com/akscert/akscert/internal/waiver"
@@ -59,7 +61,7 @@ func Audit(in Input) *report.Report {
 
 // New begins an audit that is given its targets one by one.
 func New(in Input) *Auditor {
-	a := &Auditor{in: in, asOf: in.AsOf.UTC().Truncate(time.Second), taken: report.NewTally(in.FailOn), remedies: map[string]bool{}, rows: map[string]int{}}
+	a := &Auditor{in: in, asOf: in.AsOf.UTC().Truncate(time.Second), taken: report.NewTally(in.FailOn), remedies: map[string]bool{}, rows: map[string]int{}, chains: lru.New(rememberedChains)}
 	a.out = &report.Report{
 		SchemaVersion: report.SchemaVersion, Kind: report.Kind, AsOf: a.asOf, Policy: policy(in), Shard: in.Shard, Scope: in.Scope, Sampling: in.Sampling,
 		Clusters: []report.Cluster{}, Nodes: []report.Node{}, Certificates: []report.Certificate{},
@@ -131,6 +133,8 @@ func (a *Auditor) Close(interrupted int) *report.Report {
 	return r
 }
 
+const rememberedChains = 1024
+
 // Auditor is an audit under way.
 type Auditor struct {
 	in   Input
@@ -142,6 +146,7 @@ type Auditor struct {
 	streams  bool            // something was taken
 	remedies map[string]bool // ids already in out
 	rows     map[string]int  // ids of certificates, and where they are in out
+	chains   *lru.Cache      // what was found of chains, by their fingerprints
 }
 
 // one is what belongs to the target that is being judged.

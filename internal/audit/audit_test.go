@@ -8,7 +8,9 @@ import (
 	"crypto/x509"
 	"crypto/x509/pkix"
 	"encoding/json"
+	"fmt"
 	"math/big"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -168,6 +170,27 @@ func TestTrust(t *testing.T) {
 				t.Errorf("gaps %v", r.Gaps)
 			}
 		})
+	}
+
+	// What is remembered of one chain is not said of another.
+	var all []collect.Batch
+	want := map[string]string{}
+	for i, test := range slices.Concat(tests, tests) {
+		h := collect.Handshake{Location: "api.example:443", ServerName: "api.example", Presented: test.presented, CA: test.cas}
+		if test.edit != nil {
+			test.edit(&h)
+		}
+		id := fmt.Sprintf("%d %s", i, test.name)
+		all, want[id] = append(all, batch(id, report.SourceAPIServer, collect.Observation{Handshake: &h})), test.want
+	}
+	got := map[string][]string{}
+	for _, f := range judge(t, Input{Batches: all, SystemRoots: roots}).Findings {
+		got[f.Cluster] = append(got[f.Cluster], f.Rule)
+	}
+	for id, want := range want {
+		if got := strings.Join(got[id], " "); got != want {
+			t.Errorf("%s, in one audit with all others: found %q, want %q", id, got, want)
+		}
 	}
 }
 

@@ -37,7 +37,7 @@ func (a *Auditor) trust(h collect.Handshake) {
 			a.findOn(ruleCAMismatch, fmt.Sprintf("%s: the kubeconfig names no CA, and the system's roots do not verify the chain issued by %q: %s", h.Location, leaf.Issuer, err))
 		}
 	default:
-		why, uncheckable := mismatch(h.Presented, h.CA, a.asOf)
+		why, uncheckable := a.mismatch(h.Presented, h.CA)
 		if uncheckable {
 			a.gap(report.SourceAPIServer, collect.Gap{Location: h.Location, Reason: report.ReasonUnsupported,
 				Message: "whether the kubeconfig's CA signed the chain could not be checked: an unsupported signature algorithm, or too many certificates",
@@ -46,6 +46,34 @@ func (a *Auditor) trust(h collect.Handshake) {
 			a.add(a.disagree(), report.Finding{Message: h.Location + ": " + why}, a.leaf)
 		}
 	}
+}
+
+// mismatch is mismatch, remembered: contexts of one cluster, of which a kubeconfig
+// can have thousands, all show the same chain, and to check a signature of AKS's CA
+// takes longer than the handshake did.
+func (a *Auditor) mismatch(presented, cas []certs.Certificate) (why string, uncheckable bool) {
+	type answer struct {
+		why         string
+		uncheckable bool
+	}
+	var prints strings.Builder
+	for i, c := range slices.Concat(presented, cas) {
+		if c.DER == nil {
+			return mismatch(presented, cas, a.asOf) // text has no fingerprint that must be its own
+		}
+		if i == len(presented) {
+			prints.WriteString("by ")
+		}
+		prints.WriteString(c.Fingerprint + " ")
+	}
+	chain := prints.String()
+	if known, ok := a.chains.Get(chain); ok {
+		got := known.(answer)
+		return got.why, got.uncheckable
+	}
+	why, uncheckable = mismatch(presented, cas, a.asOf)
+	a.chains.Add(chain, answer{why, uncheckable})
+	return why, uncheckable
 }
 
 // mismatch says why presented does not verify against cas, "" when it does.

@@ -11,17 +11,17 @@ import (
 	"github.com/akscert/akscert/pkg/report"
 )
 
-// ReadMaterial reads the certificates of m, or says why there are none. what says
-// what it should hold.
-func ReadMaterial(ctx context.Context, m target.Material, location, what string) (found []certs.Certificate, problems []certs.Problem, gap *Gap) {
-	data := m.Data
+// Material reads the certificates of t, or says why there are none. what says what
+// it should hold.
+func (m *Memory) Material(ctx context.Context, t target.Material, location, what string) (found []certs.Certificate, problems []certs.Problem, gap *Gap) {
+	data := t.Data
 	if len(data) == 0 {
 		var err error
-		if data, err = ReadFile(ctx, m.File); err != nil {
-			return nil, nil, Unread(ctx, err, location, what, m.File)
+		if data, err = ReadFile(ctx, t.File); err != nil {
+			return nil, nil, Unread(ctx, err, location, what, t.File)
 		}
 	}
-	found, problems = certs.Read(data)
+	found, problems = m.Read(data)
 	if len(found)+len(problems) == 0 {
 		return nil, nil, &Gap{Location: location, Reason: report.ReasonMalformed,
 			Message: "reading " + what + ": holds no certificate", Hint: "fetch the kubeconfig again"}

@@ -49,7 +49,7 @@ func (d *Door) Client(ctx context.Context, t target.Target) (*Client, *collect.O
 	if gap != nil {
 		return nil, missing(gap)
 	}
-	ca, gap := readCA(ctx, *t.Cluster)
+	ca, gap := d.readCA(ctx, *t.Cluster)
 	if gap != nil {
 		return nil, missing(gap)
 	}

@@ -13,6 +13,8 @@ import (
 	"net/url"
 	"sync"
 	"time"
+
+	"github.com/akscert/akscert/internal/collect"
 )
 
 // Config says what a Door may do.
@@ -32,7 +34,9 @@ type Config struct {
 	// Token mints a bearer token for the clusters that sign in through Entra,
 	// in place of kubelogin; nil without Azure. It is asked for every request,
 	// and is to remember what it has.
-	Token     func(context.Context) (string, error)
+	Token func(context.Context) (string, error)
+	// Memory is shared with whoever else reads what kubeconfigs name; nil for none.
+	Memory    *collect.Memory
 	UserAgent string
 }
 

@@ -103,12 +103,12 @@ func (d *Door) proxyTo(cluster target.Cluster, address string) (proxy *url.URL, 
 // readCA reads the bundle that has to verify the server; nil for the system's
 // roots. A bundle that cannot be read is the same gap, word for word, as the
 // kubeconfig source has for it.
-func readCA(ctx context.Context, cluster target.Cluster) ([]byte, *collect.Gap) {
+func (d *Door) readCA(ctx context.Context, cluster target.Cluster) ([]byte, *collect.Gap) {
 	if cluster.InsecureSkipTLSVerify || cluster.CA.IsZero() {
 		return nil, nil // client-go refuses a bundle that is not to be used
 	}
 	location := cluster.File + "#clusters/" + cluster.Name
-	if _, _, gap := collect.ReadMaterial(ctx, cluster.CA, location, "certificate authority"); gap != nil {
+	if _, _, gap := d.cfg.Memory.Material(ctx, cluster.CA, location, "certificate authority"); gap != nil {
 		return nil, gap
 	}
 	data, err := read(ctx, cluster.CA)

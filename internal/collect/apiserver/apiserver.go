@@ -8,7 +8,6 @@
 package apiserver
 
 import (
-	"bytes"
 	"context"
 	"crypto/x509"
 	"fmt"
@@ -36,6 +35,8 @@ type Collector struct {
 	// Gate bounds the handshakes under way at once, over all targets: each
 	// holds a place in it. nil is no bound.
 	Gate chan struct{}
+	// Memory is shared with whoever else reads what kubeconfigs name; nil for none.
+	Memory *collect.Memory
 }
 
 // Source is report.SourceAPIServer.
@@ -58,8 +59,8 @@ func (c Collector) Collect(ctx context.Context, t target.Target) []collect.Obser
 	if gap != nil {
 		return []collect.Observation{{Gap: gap}}
 	}
-	ca, gaps := readCA(ctx, *t.Cluster)
-	seen, presented := Observe(chain, endpoint.Address, report.RoleAPIServer, report.RoleIntermediate, ca...)
+	ca, gaps := c.readCA(ctx, *t.Cluster)
+	seen, presented := Observe(c.Memory, chain, endpoint.Address, report.RoleAPIServer, report.RoleIntermediate)
 	if len(presented) == 0 || presented[0].Index != 0 {
 		// Without the leaf there is nothing to compare a name or an issuer
 		// with, and an intermediate must not be taken for it. The gap for the
@@ -81,9 +82,8 @@ func (c Collector) Collect(ctx context.Context, t target.Target) []collect.Obser
 
 // Observe turns a chain into observations, and into the certificates that could
 // be read. A certificate presented twice is one, with a count and the place of
-// the first. known are certificates that were read before: one of them is not
-// read again, which for a CA means checking its own signature.
-func Observe(chain [][]byte, location string, leaf, others report.Role, known ...certs.Certificate) ([]collect.Observation, []certs.Certificate) {
+// the first.
+func Observe(memory *collect.Memory, chain [][]byte, location string, leaf, others report.Role) ([]collect.Observation, []certs.Certificate) {
 	count := make(map[string]int)
 	for _, der := range chain {
 		count[string(der)]++
@@ -103,13 +103,7 @@ func Observe(chain [][]byte, location string, leaf, others report.Role, known ..
 		if i > 0 {
 			role = others
 		}
-		var cert certs.Certificate
-		var err error
-		if at := slices.IndexFunc(known, func(k certs.Certificate) bool { return k.Malformed == "" && bytes.Equal(k.DER, der) }); at >= 0 {
-			cert = known[at]
-		} else {
-			cert, err = certs.Parse(der)
-		}
+		cert, err := memory.Parse(der)
 		if err != nil {
 			seen = append(seen, collect.Observation{Gap: &collect.Gap{
 				Location: place, Reason: report.ReasonMalformed,
@@ -128,12 +122,12 @@ func Observe(chain [][]byte, location string, leaf, others report.Role, known ..
 // readCA reads the bundle a kubeconfig would verify the server with. The gaps are
 // the same, word for word, as the kubeconfig source has for it, so that audit
 // folds them.
-func readCA(ctx context.Context, cluster target.Cluster) ([]certs.Certificate, []collect.Observation) {
+func (c Collector) readCA(ctx context.Context, cluster target.Cluster) ([]certs.Certificate, []collect.Observation) {
 	if cluster.CA.IsZero() {
 		return nil, nil
 	}
 	location := cluster.File + "#clusters/" + cluster.Name
-	found, problems, gap := collect.ReadMaterial(ctx, cluster.CA, location, "certificate authority")
+	found, problems, gap := c.Memory.Material(ctx, cluster.CA, location, "certificate authority")
 	if gap != nil {
 		return nil, []collect.Observation{{Gap: gap}}
 	}

@@ -199,7 +199,7 @@ func TestCollectGap(t *testing.T) {
 func TestReadCAInterrupted(t *testing.T) {
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
-	_, gaps := readCA(ctx, target.Cluster{Name: "prod", CA: target.Material{File: filepath.Join(t.TempDir(), "ca.crt")}})
+	_, gaps := Collector{}.readCA(ctx, target.Cluster{Name: "prod", CA: target.Material{File: filepath.Join(t.TempDir(), "ca.crt")}})
 	if len(gaps) != 1 {
 		t.Fatalf("gaps %v", gaps)
 	}

@@ -66,7 +66,7 @@ func (c Collector) live(ctx context.Context, address string) []collect.Observati
 	if gap != nil {
 		return []collect.Observation{{Gap: gap}}
 	}
-	seen, _ := apiserver.Observe(chain, address, report.RoleOther, report.RoleOther)
+	seen, _ := apiserver.Observe(nil, chain, address, report.RoleOther, report.RoleOther)
 	return seen
 }
 

@@ -120,7 +120,7 @@ func (w *walk) scalar(value string, path []string) {
 			}
 			file = filepath.Join(w.dir, file)
 		}
-		found, problems, gap := collect.ReadMaterial(w.ctx, target.Material{File: file}, location, strings.ReplaceAll(last, "-", " "))
+		found, problems, gap := (*collect.Memory)(nil).Material(w.ctx, target.Material{File: file}, location, strings.ReplaceAll(last, "-", " "))
 		if gap != nil {
 			w.seen = append(w.seen, collect.Observation{Gap: gap})
 			return

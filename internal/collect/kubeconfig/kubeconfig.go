@@ -17,13 +17,16 @@ import (
 )
 
 // Collector reads a target's kubeconfig entries.
-type Collector struct{}
+type Collector struct {
+	// Memory is shared with whoever else reads what kubeconfigs name; nil for none.
+	Memory *collect.Memory
+}
 
 // Source is report.SourceKubeconfig.
 func (Collector) Source() report.Source { return report.SourceKubeconfig }
 
 // Collect brings the certificates and the kinds of credential of t's context.
-func (Collector) Collect(ctx context.Context, t target.Target) []collect.Observation {
+func (c Collector) Collect(ctx context.Context, t target.Target) []collect.Observation {
 	var seen []collect.Observation
 	for _, problem := range t.Problems {
 		seen = append(seen, collect.Observation{Gap: &collect.Gap{Location: t.Context, Reason: report.ReasonNotFound,
@@ -33,23 +36,23 @@ func (Collector) Collect(ctx context.Context, t target.Target) []collect.Observa
 		return []collect.Observation{{Skipped: &collect.Skipped{Why: "no kubeconfig entry"}}}
 	}
 	if t.Cluster != nil {
-		seen = append(seen, cluster(ctx, *t.Cluster)...)
+		seen = append(seen, c.cluster(ctx, *t.Cluster)...)
 	}
 	if t.User != nil {
-		seen = append(seen, user(ctx, *t.User)...)
+		seen = append(seen, c.user(ctx, *t.User)...)
 	}
 	return seen
 }
 
-func cluster(ctx context.Context, c target.Cluster) []collect.Observation {
-	if c.CA.IsZero() {
+func (c Collector) cluster(ctx context.Context, t target.Cluster) []collect.Observation {
+	if t.CA.IsZero() {
 		return nil // the system's roots are trusted, or nobody is asked
 	}
-	location := c.File + "#clusters/" + c.Name
-	return material(ctx, c.CA, location, "certificate authority", func(int) report.Role { return report.RoleClusterCA })
+	location := t.File + "#clusters/" + t.Name
+	return c.material(ctx, t.CA, location, "certificate authority", func(int) report.Role { return report.RoleClusterCA })
 }
 
-func user(ctx context.Context, u target.User) []collect.Observation {
+func (c Collector) user(ctx context.Context, u target.User) []collect.Observation {
 	location := u.File + "#users/" + u.Name
 	credential := report.Credential{User: u.Name, Kinds: []string{}}
 	has := func(kind string, yes bool) {
@@ -66,7 +69,7 @@ func user(ctx context.Context, u target.User) []collect.Observation {
 
 	var seen []collect.Observation
 	if !u.ClientCertificate.IsZero() {
-		seen = material(ctx, u.ClientCertificate, location, "client certificate", func(index int) report.Role {
+		seen = c.material(ctx, u.ClientCertificate, location, "client certificate", func(index int) report.Role {
 			if index == 0 {
 				return report.RoleClient
 			}
@@ -86,8 +89,8 @@ func user(ctx context.Context, u target.User) []collect.Observation {
 }
 
 // material reads the certificates of m. what says what it should hold.
-func material(ctx context.Context, m target.Material, location, what string, role func(int) report.Role) []collect.Observation {
-	found, problems, gap := collect.ReadMaterial(ctx, m, location, what)
+func (c Collector) material(ctx context.Context, m target.Material, location, what string, role func(int) report.Role) []collect.Observation {
+	found, problems, gap := c.Memory.Material(ctx, m, location, what)
 	if gap != nil {
 		return []collect.Observation{{Gap: gap}}
 	}
