@@ -37,7 +37,7 @@ var allowed = map[string][]string{
 	"…/internal/discover": {"…/internal/target", "…/pkg/report", "k8s.io/client-go/tools/clientcmd", "k8s.io/client-go/tools/clientcmd/api", "go.yaml.in/yaml/v3"},
 
 	// collect observations
-	"…/internal/collect":            {"…/internal/target", "…/pkg/certs", "…/pkg/report"},
+	"…/internal/collect":            {"…/internal/target", "…/pkg/certs", "…/pkg/report", "k8s.io/utils/lru"},
 	"…/internal/collect/kubeconfig": {"…/internal/collect", "…/internal/target", "…/pkg/report"},
 	"…/internal/collect/apiserver":  {"…/internal/collect", "…/internal/target", "…/pkg/certs", "…/pkg/report", "golang.org/x/net/proxy", "golang.org/x/crypto/chacha20poly1305", "golang.org/x/crypto/cryptobyte", "golang.org/x/net/idna"},
 	"…/internal/collect/arm":        {"…/internal/collect", "…/internal/target", "…/pkg/report"},

@@ -10,8 +10,6 @@ import (
 	"strings"
 	"time"
 
-	"k8s.io/utils/lru"
-
 	"github.com/akscert/akscert/internal/collect"
 	"github.com/akscert/akscert/internal/target"
 	"github.com/akscert/akscert/internal/waiver"
@@ -61,7 +59,7 @@ func Audit(in Input) *report.Report {
 
 // New begins an audit that is given its targets one by one.
 func New(in Input) *Auditor {
-	a := &Auditor{in: in, asOf: in.AsOf.UTC().Truncate(time.Second), taken: report.NewTally(in.FailOn), remedies: map[string]bool{}, rows: map[string]int{}, chains: lru.New(rememberedChains)}
+	a := &Auditor{in: in, asOf: in.AsOf.UTC().Truncate(time.Second), taken: report.NewTally(in.FailOn), remedies: map[string]bool{}, rows: map[string]int{}, chains: map[string]checked{}}
 	a.out = &report.Report{
 		SchemaVersion: report.SchemaVersion, Kind: report.Kind, AsOf: a.asOf, Policy: policy(in), Shard: in.Shard, Scope: in.Scope, Sampling: in.Sampling,
 		Clusters: []report.Cluster{}, Nodes: []report.Node{}, Certificates: []report.Certificate{},
@@ -133,8 +131,6 @@ func (a *Auditor) Close(interrupted int) *report.Report {
 	return r
 }
 
-const rememberedChains = 1024
-
 // Auditor is an audit under way.
 type Auditor struct {
 	in   Input
@@ -143,10 +139,10 @@ type Auditor struct {
 	from mark // where the part of out begins that is about the target added last
 	one
 	taken    *report.Tally
-	streams  bool            // something was taken
-	remedies map[string]bool // ids already in out
-	rows     map[string]int  // ids of certificates, and where they are in out
-	chains   *lru.Cache      // what was found of chains, by their fingerprints
+	streams  bool               // something was taken
+	remedies map[string]bool    // ids already in out
+	rows     map[string]int     // ids of certificates, and where they are in out
+	chains   map[string]checked // by their fingerprints
 }
 
 // one is what belongs to the target that is being judged.

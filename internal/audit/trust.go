@@ -52,10 +52,6 @@ func (a *Auditor) trust(h collect.Handshake) {
 // can have thousands, all show the same chain, and to check a signature of AKS's CA
 // takes longer than the handshake did.
 func (a *Auditor) mismatch(presented, cas []certs.Certificate) (why string, uncheckable bool) {
-	type answer struct {
-		why         string
-		uncheckable bool
-	}
 	var prints strings.Builder
 	for i, c := range slices.Concat(presented, cas) {
 		if c.DER == nil {
@@ -67,14 +63,24 @@ func (a *Auditor) mismatch(presented, cas []certs.Certificate) (why string, unch
 		prints.WriteString(c.Fingerprint + " ")
 	}
 	chain := prints.String()
-	if known, ok := a.chains.Get(chain); ok {
-		got := known.(answer)
-		return got.why, got.uncheckable
+	known, ok := a.chains[chain]
+	if !ok {
+		if len(a.chains) == mostChains {
+			clear(a.chains)
+		}
+		known.why, known.uncheckable = mismatch(presented, cas, a.asOf)
+		a.chains[chain] = known
 	}
-	why, uncheckable = mismatch(presented, cas, a.asOf)
-	a.chains.Add(chain, answer{why, uncheckable})
-	return why, uncheckable
+	return known.why, known.uncheckable
 }
+
+// checked is what was found of a chain.
+type checked struct {
+	why         string
+	uncheckable bool
+}
+
+const mostChains = 1024 // that are remembered
 
 // mismatch says why presented does not verify against cas, "" when it does.
 func mismatch(presented, cas []certs.Certificate, at time.Time) (why string, uncheckable bool) {
