@@ -57,7 +57,26 @@ func sarif(w io.Writer, r *report.Report) error {
 	for _, rule := range audit.Rules() {
 		rules = append(rules, render.SARIFRule{ID: rule.Name, Severity: rule.Severity, Means: rule.Means, Help: rule.Remedy()})
 	}
-	return render.SARIF(w, r, rules)
+	return render.SARIF(w, r, rules, checkout())
+}
+
+// checkout is the repository that the working directory is in, which findings on
+// files are told relative to; the working directory itself without one.
+func checkout() render.Checkout {
+	dir, err := os.Getwd()
+	if err != nil {
+		return render.Checkout{} // removed meanwhile: no file is in it
+	}
+	in := render.Checkout{Root: filepath.ToSlash(dir), Dir: filepath.ToSlash(dir)}
+	for at := dir; ; at = filepath.Dir(at) {
+		if _, err := os.Lstat(filepath.Join(at, ".git")); err == nil { // a folder, or in a worktree a file
+			in.Root = filepath.ToSlash(at)
+			return in
+		}
+		if at == filepath.Dir(at) {
+			return in
+		}
+	}
 }
 
 // formatNames are those of all formats.

@@ -30,7 +30,7 @@ func drawings() []drawing {
 		{"csv", "csv", CSV},
 		{"markdown", "md", Markdown},
 		{"junit", "xml", JUnit},
-		{"sarif", "sarif", func(w io.Writer, r *report.Report) error { return SARIF(w, r, someRules()) }},
+		{"sarif", "sarif", func(w io.Writer, r *report.Report) error { return SARIF(w, r, someRules(), Checkout{"/src", "/src"}) }},
 		{"prometheus", "prom", Prometheus},
 		{"nagios", "line", Nagios},
 		{"github", "annotations", func(w io.Writer, r *report.Report) error { return Annotations(w, r, GitHub) }},

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"net/url"
+	"path"
 	"regexp"
 	"slices"
 	"strings"
@@ -23,6 +24,22 @@ type SARIFRule struct {
 	Help     string // what helps against it in general
 }
 
+// Checkout is where a repository lies, and which of its folders akscert runs in:
+// absolute paths, Dir at or below Root, with slashes.
+type Checkout struct{ Root, Dir string }
+
+// inside is the path from the repository's root to a file that is named by its
+// path from Dir, or by an absolute one; false for a file outside.
+func (c Checkout) inside(file string) (string, bool) {
+	file = strings.ReplaceAll(file, `\`, "/")
+	if !strings.HasPrefix(file, "/") && !drive.MatchString(file) {
+		file = c.Dir + "/" + file
+	}
+	return strings.CutPrefix(path.Clean(file), strings.TrimSuffix(path.Clean(c.Root), "/")+"/")
+}
+
+var drive = regexp.MustCompile(`^[A-Za-z]:/`) // of Windows
+
 // sarifMost is how many results GitHub shows of one run.
 const sarifMost = 5000
 
@@ -31,12 +48,12 @@ const sarifMost = 5000
 // the run.
 //
 // A result is about a file: the one that the certificate stands in, where that is
-// a relative path, and else one that is not there, named for the cluster. Its
+// in the repository, and else one that is not there, named for the cluster. Its
 // fingerprint is made of where and what and of no date, so that a certificate
 // that was renewed and nears its end again is the same alert. rules tell about
 // what is found; one that is missing is told by its name alone.
-func SARIF(w io.Writer, r *report.Report, rules []SARIFRule) error {
-	s := sarif{lookup: newLookup(r), rules: rules, used: []sarifRuleElement{}, index: map[string]int{}, prints: map[string]int{}}
+func SARIF(w io.Writer, r *report.Report, rules []SARIFRule, in Checkout) error {
+	s := sarif{lookup: newLookup(r), rules: rules, in: in, used: []sarifRuleElement{}, index: map[string]int{}, prints: map[string]int{}}
 	findings := worstFirst(r.Findings)
 	cut := len(findings) - sarifMost
 	results := []sarifResult{}
@@ -177,6 +194,7 @@ type sarifLogical struct {
 // sarif is a file being made.
 type sarif struct {
 	lookup
+	in     Checkout
 	rules  []SARIFRule
 	used   []sarifRuleElement
 	index  map[string]int // into used, by id
@@ -193,6 +211,12 @@ func (s *sarif) result(f report.Finding) sarifResult {
 		message += ". What to do: " + remedy.Summary
 	}
 	location := s.at(f.Cluster, c.Source, c.Location)
+	where := c.Location
+	if file, entry := fileIn(c.Location); isFile(c.Source, file) {
+		if inside, ok := s.in.inside(file); ok {
+			where = inside + entry // the same from whichever folder it was found
+		}
+	}
 	name := []string{}
 	for _, part := range []string{s.name(f.Cluster), string(c.Source), string(c.Role), f.Node, c.Location} {
 		if part != "" {
@@ -203,7 +227,7 @@ func (s *sarif) result(f report.Finding) sarifResult {
 		location.Logical = []sarifLogical{{strings.Join(name, "/"), "resource"}}
 	}
 	// In lower case, for Windows calls its nodes in upper case.
-	key := strings.Join([]string{f.Cluster, string(c.Source), string(c.Role), strings.ToLower(f.Node), c.Location, f.Rule, f.RemedyID}, "\x00")
+	key := strings.Join([]string{f.Cluster, string(c.Source), string(c.Role), strings.ToLower(f.Node), where, f.Rule, f.RemedyID}, "\x00")
 	s.prints[key]++
 	sum := sha256.Sum256([]byte(key))
 	print := fmt.Sprintf("%s:%d", hex.EncodeToString(sum[:16]), s.prints[key])
@@ -264,11 +288,12 @@ var inFile = regexp.MustCompile(`#(?:(?:users|clusters)/.*|[0-9]+)$`)
 
 // at is the file that a result is about.
 func (s *sarif) at(cluster string, source report.Source, location string) sarifLocation {
-	file := strings.TrimPrefix(inFile.ReplaceAllString(location, ""), "./")
-	if !relative(source, file) {
-		file = "akscert/" + strings.ReplaceAll(cmp.Or(s.name(cluster), "files"), "/", "_")
+	file, _ := fileIn(location)
+	inside, ok := s.in.inside(file)
+	if !ok || !isFile(source, file) {
+		inside = "akscert/" + strings.ReplaceAll(cmp.Or(s.name(cluster), "files"), "/", "_")
 	}
-	segments := strings.Split(strings.ReplaceAll(file, `\`, "/"), "/")
+	segments := strings.Split(strings.ReplaceAll(inside, `\`, "/"), "/")
 	for i, segment := range segments {
 		segments[i] = url.PathEscape(segment)
 		if segment == "." || segment == ".." { // only of a name that somebody chose to look like a path
@@ -279,19 +304,27 @@ func (s *sarif) at(cluster string, source report.Source, location string) sarifL
 	return sarifLocation{Physical: sarifPhysical{sarifArtifact{strings.ReplaceAll(strings.Join(segments, "/"), ":", "%3A")}, sarifRegion{1}}}
 }
 
-// relative reports whether a location is a file by a path relative to where
-// akscert ran, and inside of that: in CI, the repository.
-func relative(source report.Source, file string) bool {
-	if source != report.SourceKubeconfig && source != report.SourceFile {
-		return false
+// fileIn splits a location into a file and what it says after that.
+func fileIn(location string) (file, entry string) {
+	at := inFile.FindStringIndex(location)
+	if at == nil {
+		return location, ""
 	}
-	clean := strings.ReplaceAll(file, `\`, "/")
+	return location[:at[0]], location[at[0]:]
+}
+
+// isFile reports whether a location is a file's, and not an address, a stream or
+// what ARM handed out.
+func isFile(source report.Source, file string) bool {
 	switch {
-	case clean == "", clean == "-", clean == "stdin", clean == "listClusterUserCredential", clean == "listClusterAdminCredential", // what ARM handed out is no file
-		strings.HasPrefix(clean, "/"), strings.HasPrefix(clean, "~"), strings.Contains(clean, ":"):
+	case source != report.SourceKubeconfig && source != report.SourceFile:
 		return false
+	case file == "", file == "-", file == "stdin", file == "listClusterUserCredential", file == "listClusterAdminCredential", strings.HasPrefix(file, "~"):
+		return false
+	case strings.HasPrefix(file, "/"), drive.MatchString(strings.ReplaceAll(file, `\`, "/")):
+		return true
 	}
-	return !slices.ContainsFunc(strings.Split(clean, "/"), func(segment string) bool { return segment == ".." || segment == "." || segment == "" })
+	return !strings.Contains(file, ":")
 }
 
 func level(s report.Severity) string {

@@ -73,8 +73,13 @@ func parsed(t *testing.T, out []byte) sarifLog {
 
 func sarifOf(t *testing.T, r *report.Report) sarifRun {
 	t.Helper()
+	return sarifIn(t, Checkout{"/src/repo", "/src/repo"}, r)
+}
+
+func sarifIn(t *testing.T, in Checkout, r *report.Report) sarifRun {
+	t.Helper()
 	var b bytes.Buffer
-	if err := SARIF(&b, r, someRules()); err != nil {
+	if err := SARIF(&b, r, someRules(), in); err != nil {
 		t.Fatal(err)
 	}
 	readSARIF(t, b.Bytes(), r)
@@ -110,6 +115,42 @@ func TestSARIFLocation(t *testing.T) {
 		if got := sarifOf(t, r).Results[0].Locations[0].Physical.Artifact.URI; got != test.want {
 			t.Errorf("%s %q: %s, want %s", test.source, test.location, got, test.want)
 		}
+	}
+}
+
+// From whichever folder of the repository akscert was run, a file is the same file,
+// and an alert on it the same alert.
+func TestSARIFFromAFolder(t *testing.T) {
+	prints := map[string]bool{}
+	for _, test := range []struct {
+		in             Checkout
+		location, want string
+	}{
+		{Checkout{"/src/repo", "/src/repo"}, "deploy/kube.yaml#users/x", "deploy/kube.yaml"},
+		{Checkout{"/src/repo", "/src/repo/deploy"}, "kube.yaml#users/x", "deploy/kube.yaml"},
+		{Checkout{"/src/repo", "/src/repo/deploy"}, "./kube.yaml#users/x", "deploy/kube.yaml"},
+		{Checkout{"/src/repo", "/src/repo/charts/a"}, "../../deploy/kube.yaml#users/x", "deploy/kube.yaml"},
+		{Checkout{"/src/repo", "/src/repo/charts"}, "/src/repo/deploy/kube.yaml#users/x", "deploy/kube.yaml"},
+		{Checkout{"C:/src/repo", "C:/src/repo/deploy"}, "kube.yaml#users/x", "deploy/kube.yaml"},
+		{Checkout{"C:/src/repo", "C:/src/repo"}, `C:\src\repo\deploy\kube.yaml#users/x`, "deploy/kube.yaml"},
+		{Checkout{"/", "/deploy"}, "kube.yaml#users/x", "deploy/kube.yaml"},
+
+		{Checkout{"/src/repo", "/src/repo/deploy"}, "../../kube.yaml#users/x", "akscert/prod"},
+		{Checkout{"/src/repo", "/src/repo"}, "/src/repository/kube.yaml#users/x", "akscert/prod"},
+		{Checkout{}, "kube.yaml#users/x", "akscert/prod"},
+	} {
+		r := blank()
+		r.Clusters = append(r.Clusters, report.Cluster{ID: "prod", Name: "prod", Sources: []report.SourceStatus{}})
+		add(r, "prod", report.SourceKubeconfig, report.RoleClient, "", test.location, -1, report.StateExpired, "")
+		result := sarifIn(t, test.in, r).Results[0]
+		if got := result.Locations[0].Physical.Artifact.URI; got != test.want {
+			t.Errorf("%q in %v: %s, want %s", test.location, test.in, got, test.want)
+		} else if got != "akscert/prod" {
+			prints[result.Fingerprints["akscertPlace/v1"]] = true
+		}
+	}
+	if len(prints) != 1 {
+		t.Errorf("%d fingerprints of one file", len(prints))
 	}
 }
 
