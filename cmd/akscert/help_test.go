@@ -26,9 +26,9 @@ func commands() []*cobra.Command {
 	return all
 }
 
-// Help fits a screen, and ends with three examples.
+// Help in a pipe has a line for each flag, and ends with three examples.
 func TestHelp(t *testing.T) {
-	const most = 57 // audit's: a line for each of its flags
+	const most = 57 // audit's
 	for _, c := range commands() {
 		var out, talk bytes.Buffer
 		args := append(strings.Fields(c.CommandPath())[1:], "--help")
@@ -37,7 +37,7 @@ func TestHelp(t *testing.T) {
 		}
 		lines := strings.Split(strings.TrimSuffix(out.String(), "\n"), "\n")
 		if len(lines) > most {
-			t.Errorf("%s --help has %d lines, and a screen %d", c.CommandPath(), len(lines), most)
+			t.Errorf("%s --help has %d lines, more than %d", c.CommandPath(), len(lines), most)
 		}
 		for _, line := range lines {
 			if n := utf8.RuneCountInString(line); n > 80 {
@@ -46,6 +46,40 @@ func TestHelp(t *testing.T) {
 		}
 		if c.Runnable() && !slices.Equal(lines[len(lines)-4:], append([]string{"Examples:"}, strings.Split(c.Example, "\n")...)) {
 			t.Errorf("%s --help does not end with three examples", c.CommandPath())
+		}
+	}
+}
+
+func TestHelpUnwritten(t *testing.T) {
+	var talk bytes.Buffer
+	if code := run(context.Background(), []string{"audit", "--help"}, nil, full{}, &talk, time.Now()); code != 2 || !strings.Contains(talk.String(), "error: writing the help: no space left") {
+		t.Errorf("exit code %d, %s", code, &talk)
+	}
+}
+
+// Help at a terminal fits the screen, names every flag, and says where there is
+// more of it.
+func TestHelpFits(t *testing.T) {
+	for _, c := range commands() {
+		whole := help(c, 0)
+		for rows := 24; rows < 65; rows++ {
+			text := help(c, rows)
+			// What is no flag is not shortened: a list of commands, the sample of a
+			// file, who may set what.
+			if n := strings.Count(text, "\n"); n >= rows && (rows >= 40 || !slices.Contains([]string{"akscert", "waiver", "config"}, c.Name())) {
+				t.Errorf("%s --help: %d lines on a screen of %d", c.CommandPath(), n, rows)
+			}
+			c.Flags().VisitAll(func(f *pflag.Flag) {
+				if f.Name != "config" && strings.Contains(whole, "--"+f.Name) && !strings.Contains(text, "--"+f.Name) {
+					t.Errorf("%s --help on a screen of %d: no --%s", c.CommandPath(), rows, f.Name)
+				}
+			})
+			if strings.Contains(text, "--help | less") != (text != whole) {
+				t.Errorf("%s --help on a screen of %d: it is shortened and does not say so, or the other way around\n%s", c.CommandPath(), rows, text)
+			}
+			if lines := strings.Split(text, "\n"); c.Example != "" && !strings.HasSuffix(text, "Examples:\n"+c.Example+"\n") || slices.ContainsFunc(lines, func(l string) bool { return utf8.RuneCountInString(l) > 80 }) {
+				t.Errorf("%s --help on a screen of %d:\n%s", c.CommandPath(), rows, text)
+			}
 		}
 	}
 }

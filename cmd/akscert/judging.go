@@ -10,7 +10,6 @@ import (
 
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
-	"golang.org/x/term"
 
 	"github.com/akscert/akscert/internal/audit"
 	"github.com/akscert/akscert/internal/collect"
@@ -214,10 +213,9 @@ func (j judge) said(format string, args ...any) {
 
 func (j judge) look() render.Look {
 	look := render.Look{Wide: j.output == "wide", All: j.all, ASCII: j.ascii}
-	terminal := false
-	if f, ok := j.s.out.(*os.File); ok && term.IsTerminal(int(f.Fd())) {
-		terminal = true
-		if look.Width, _, _ = term.GetSize(int(f.Fd())); look.Width <= 0 {
+	terminal := isTerminal(j.s.out)
+	if terminal {
+		if look.Width, _ = size(j.s.out); look.Width <= 0 {
 			look.Width = 80
 		}
 	}

@@ -67,7 +67,17 @@ and what could not be looked at. An audit only ever reads.`,
 		RunE:              func(c *cobra.Command, _ []string) error { return c.Help() },
 	}
 	root.PersistentFlags().String("config", "", "take settings from this `FILE` alone, or none")
-	root.SetUsageFunc(usageOf)
+	root.SetUsageFunc(func(c *cobra.Command) error {
+		_, err := io.WriteString(c.OutOrStderr(), howTo(c, 0))
+		return err
+	})
+	root.SetHelpFunc(func(c *cobra.Command, _ []string) {
+		_, rows := size(s.out)
+		if _, err := io.WriteString(s.out, help(c, rows)); err != nil {
+			complain(s.err, fmt.Errorf("writing the help: %w", err))
+			*code = report.ExitError
+		}
+	})
 	root.SetFlagErrorFunc(func(c *cobra.Command, err error) error {
 		return hinted{err, c.CommandPath() + " --help lists the flags"}
 	})

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"fmt"
 	"slices"
 	"strings"
@@ -9,32 +10,59 @@ import (
 	"github.com/spf13/pflag"
 )
 
-// usageOf prints how a command is used: flags by what they are about, one screen
-// in all, examples last, where the eye is when it is back at the prompt.
-func usageOf(c *cobra.Command) error {
-	out := c.OutOrStderr()
-	fmt.Fprintf(out, "Usage: %s\n", c.UseLine())
+// help says what a command is for and how it is used: flags by what they are
+// about, examples last, where the eye is when it is back at the prompt. On a
+// terminal it fits the screen: where that is too low for a line for each flag, the
+// groups that are needed least are names alone. Elsewhere it is always whole.
+func help(c *cobra.Command, rows int) string {
+	about := strings.TrimSpace(cmp.Or(c.Long, c.Short)) + "\n"
+	if !c.Runnable() && !c.HasSubCommands() {
+		return about // a topic
+	}
+	about += "\n"
+	whole := about + howTo(c, 0)
+	fits := func(text string) bool { return strings.Count(text, "\n") < rows } // the prompt needs one
+	if rows <= 0 || fits(whole) {
+		return whole
+	}
+	for short := 1; short <= len(groups()); short++ {
+		if text := about + howTo(c, short); fits(text) {
+			return text
+		}
+	}
+	text := howTo(c, len(groups()))
+	if strings.Count(text, "\n") == strings.Count(howTo(c, 0), "\n") {
+		return whole // there is nothing to shorten
+	}
+	return text
+}
+
+// howTo is how a command is used; short is how many groups of flags, those that
+// are needed least, are named and no more.
+func howTo(c *cobra.Command, short int) string {
+	var b strings.Builder
+	fmt.Fprintf(&b, "Usage: %s\n", c.UseLine())
 	if c.HasAvailableSubCommands() {
 		if c.Runnable() && c.HasParent() {
-			fmt.Fprintf(out, "       %s COMMAND\n", c.CommandPath())
+			fmt.Fprintf(&b, "       %s COMMAND\n", c.CommandPath())
 		}
-		fmt.Fprintln(out, "\nCommands:")
+		b.WriteString("\nCommands:\n")
 		for _, sub := range c.Commands() {
 			if sub.IsAvailableCommand() || sub.Name() == "help" {
-				fmt.Fprintf(out, "  %-*s  %s\n", c.NamePadding(), sub.Name(), sub.Short)
+				fmt.Fprintf(&b, "  %-*s  %s\n", c.NamePadding(), sub.Name(), sub.Short)
 			}
 		}
 	}
 	if topics := topicsOf(c); topics != "" {
-		fmt.Fprint(out, "\nTopics:\n", topics)
+		b.WriteString("\nTopics:\n" + topics)
 	}
-	if flags := groupsOf(c); flags != "" {
-		fmt.Fprint(out, "\n", flags)
+	if flags := flagsOf(c, short); flags != "" {
+		b.WriteString("\n" + flags)
 	}
 	if c.HasExample() {
-		fmt.Fprintf(out, "\nExamples:\n%s\n", c.Example)
+		fmt.Fprintf(&b, "\nExamples:\n%s\n", c.Example)
 	}
-	return nil
+	return b.String()
 }
 
 func topicsOf(c *cobra.Command) string {
@@ -47,44 +75,77 @@ func topicsOf(c *cobra.Command) string {
 	return b.String()
 }
 
-// groupsOf are the command's flags, in groups.
-func groupsOf(c *cobra.Command) string {
-	const rest = "Flags"
-	groups := map[string][]*pflag.Flag{}
+const ofNone = "Flags" // those that belong to the command alone
+
+// groups are those of --help: the first is the first to be shortened.
+func groups() []string { return []string{ofLimits, ofAzure, ofOutput, ofPolicy, inScope, ofNone} }
+
+// flagsOf are the command's flags, in groups, short of which are names alone.
+func flagsOf(c *cobra.Command, short int) string {
+	in := map[string][]*pflag.Flag{}
 	reads := false // settings
 	c.Flags().VisitAll(func(f *pflag.Flag) {
 		if f.Hidden || f.Name == "help" || f.Name == "config" {
 			return
 		}
-		group := rest
+		group := ofNone
 		if o, ok := optionOf(f); ok {
 			group, reads = o.group, reads || o.reach != byHand
 		}
-		groups[group] = append(groups[group], f)
+		in[group] = append(in[group], f)
 	})
 	if config := c.Root().PersistentFlags().Lookup("config"); reads {
-		groups[ofOutput] = append(groups[ofOutput], config)
+		in[ofOutput] = append(in[ofOutput], config)
 	} else if c.Name() == "view" || !c.HasParent() {
-		groups[rest] = append(groups[rest], config)
+		in[ofNone] = append(in[ofNone], config)
 	}
 	var b strings.Builder
-	for _, group := range []string{rest, inScope, ofAzure, ofPolicy, ofOutput, ofLimits} {
-		flags := groups[group]
-		if len(flags) == 0 {
-			continue
-		}
-		names, wide := make([]string, len(flags)), 0
-		for i, f := range flags {
-			names[i] = named(f)
-			wide = max(wide, len(names[i]))
-		}
-		fmt.Fprintf(&b, "%s:\n", group)
-		for i, f := range flags {
-			_, text := pflag.UnquoteUsage(f)
-			fmt.Fprintf(&b, "  %-*s  %s%s\n", wide, names[i], text, byDefault(f))
+	shortened := false
+	for _, group := range []string{ofNone, inScope, ofAzure, ofPolicy, ofOutput, ofLimits} {
+		switch flags := in[group]; {
+		case len(flags) == 0:
+		case slices.Index(groups(), group) < short:
+			b.WriteString(names(group+":", flags))
+			shortened = true
+		default:
+			fmt.Fprintf(&b, "%s:\n%s", group, lines(flags))
 		}
 	}
+	if shortened {
+		fmt.Fprintf(&b, "What each does: %s --help | less\n", c.CommandPath())
+	}
 	return b.String()
+}
+
+// lines is a line for each flag.
+func lines(flags []*pflag.Flag) string {
+	var b strings.Builder
+	typed, wide := make([]string, len(flags)), 0
+	for i, f := range flags {
+		typed[i] = named(f)
+		wide = max(wide, len(typed[i]))
+	}
+	for i, f := range flags {
+		_, text := pflag.UnquoteUsage(f)
+		fmt.Fprintf(&b, "  %-*s  %s%s\n", wide, typed[i], text, byDefault(f))
+	}
+	return b.String()
+}
+
+// names is a heading and the flags' names, wrapped.
+func names(heading string, flags []*pflag.Flag) string {
+	const most = 80
+	var b strings.Builder
+	line := fmt.Sprintf("%-8s", heading)
+	for _, f := range flags {
+		name := "--" + f.Name
+		if len(line)+1+len(name) > most {
+			b.WriteString(line + "\n")
+			line = strings.Repeat(" ", 8)
+		}
+		line += " " + name
+	}
+	return b.String() + line + "\n"
 }
 
 // named is a flag as it is typed.
