@@ -79,6 +79,31 @@ func TestTableFits(t *testing.T) {
 	}
 }
 
+// What had to be shortened is as long as there is room for.
+func TestTableUsesTheRoom(t *testing.T) {
+	for name, of := range map[string]string{"narrow": "clusterUser_resource-group", "wide": strings.Repeat("証明書", 12)} {
+		for width := 60; width < 200; width++ {
+			r := many(3)
+			for i := range r.Certificates {
+				r.Certificates[i].Location = fmt.Sprintf("/kube/config#users/%s_%d", of, i)
+			}
+			var b bytes.Buffer
+			if err := Table(&b, r, Look{Width: width}); err != nil {
+				t.Fatal(err)
+			}
+			widest, cut := 0, false
+			for line := range strings.Lines(b.String()) {
+				if strings.HasPrefix(line, "warning") {
+					widest, cut = max(widest, runewidth.StringWidth(strings.TrimRight(line, "\n"))), cut || strings.Contains(line, "…")
+				}
+			}
+			if widest > width || cut && widest < width-2 { // half a wide character at either end
+				t.Errorf("%s: %d of %d columns:\n%s", name, widest, width, &b)
+			}
+		}
+	}
+}
+
 // What a certificate says must not move the cursor or forge a line, wherever it
 // is shown.
 func TestTableIsSafe(t *testing.T) {

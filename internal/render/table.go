@@ -193,23 +193,29 @@ func column1(cell func(report.Certificate) string, shown []report.Certificate, l
 }
 
 // fit makes the table no wider than the screen: it shortens subject and location,
-// then narrows or drops whole columns, the least useful first.
+// then narrows or drops whole columns, the least useful first. What room is left
+// in the end is given back to what was shortened.
 func fit(list []column, cells [][]string, shown []report.Certificate, look Look) ([]column, [][]string) {
-	const gap = 2
 	narrow := map[string]int{"SUBJECT": 24, "LOCATION": 28} // what tells rows apart is shortened no further
+	whole := map[string][]string{}                          // cells before they were cut
 	list, cells = slices.Clone(list), slices.Clone(cells)
-	for {
-		widths := make([]int, len(list))
-		total := -gap // none after the last
-		for i, col := range list {
-			widths[i] = runewidth.StringWidth(col.head)
-			for _, cell := range cells[i] {
-				widths[i] = max(widths[i], displayed(cell))
-			}
-			total += widths[i] + gap
+	cut := func(i, to int) {
+		cells[i] = slices.Clone(whole[list[i].head])
+		for r, cell := range cells[i] {
+			cells[i][r] = middle(cell, to, look)
 		}
+	}
+	for {
+		widths, total := measured(list, cells)
 		over, again := total-look.Width, false
 		if over <= 0 {
+			for _, name := range []string{"LOCATION", "SUBJECT"} {
+				if i := slices.IndexFunc(list, func(c column) bool { return c.head == name }); i >= 0 && whole[name] != nil {
+					cut(i, widths[i]-over)
+					widths, total = measured(list, cells)
+					over = total - look.Width
+				}
+			}
 			return list, cells
 		}
 		for _, name := range []string{"SUBJECT", "LOCATION"} {
@@ -225,16 +231,13 @@ func fit(list []column, cells [][]string, shown []report.Certificate, look Look)
 			}
 			to := max(narrow[name], widths[i]-over)
 			over -= widths[i] - to
-			cells[i] = slices.Clone(cells[i])
-			for r, cell := range cells[i] {
-				cells[i][r] = middle(cell, to, look)
+			if whole[name] == nil {
+				whole[name] = cells[i]
 			}
+			cut(i, to)
 		}
-		if again {
+		if again || over <= 0 {
 			continue
-		}
-		if over <= 0 {
-			return list, cells
 		}
 		worst := -1
 		for i, col := range list {
@@ -253,6 +256,21 @@ func fit(list []column, cells [][]string, shown []report.Certificate, look Look)
 			list, cells = slices.Delete(list, worst, worst+1), slices.Delete(cells, worst, worst+1)
 		}
 	}
+}
+
+// measured are the columns' widths, and that of the table.
+func measured(list []column, cells [][]string) (widths []int, total int) {
+	const gap = 2
+	total = -gap // none after the last
+	for i, col := range list {
+		width := runewidth.StringWidth(col.head)
+		for _, cell := range cells[i] {
+			width = max(width, displayed(cell))
+		}
+		widths = append(widths, width)
+		total += width + gap
+	}
+	return widths, total
 }
 
 // middle cuts s in the middle, where a location's ends are what tells it apart.
