@@ -329,16 +329,16 @@ func TestSubscriptions(t *testing.T) {
 		return fmt.Sprintf(`{"id":"/subscriptions/%s","subscriptionId":"%s","displayName":%q,"state":%q,"tenantId":"tenant"}`, id, id, name, state)
 	}
 	a := serve(t)
-	a.on("GET /subscriptions", ok(`{"value":[`+describe(sub3, "three", "Enabled")+`,`+describe("4", "off", "Disabled")+`],"nextLink":"HOST/subscriptions?page=2"}`))
+	a.on("GET /subscriptions", ok(`{"value":[`+describe(sub3, "three", "Enabled")+`,`+describe("4", "off", "Disabled")+`,`+describe("5", "gone", "Deleted")+`],"nextLink":"HOST/subscriptions?page=2"}`))
 	a.on("GET /subscriptions?page=2", ok(`{"value":[`+describe(sub2, "two", "PastDue")+`]}`))
 	a.on(graphPath, graphPage(0, "", "false"))
 	c, log := client(t, a, newClock(), Config{})
 	got, err := c.Subscriptions(t.Context())
-	want := []Subscription{{sub2, "two", "PastDue", "tenant"}, {sub3, "three", "Enabled", "tenant"}}
+	want := []Subscription{{sub2, "two", "PastDue", "tenant"}, {sub3, "three", "Enabled", "tenant"}, {"4", "off", "Disabled", "tenant"}}
 	if err != nil || !reflect.DeepEqual(got, want) {
 		t.Errorf("got %+v, error %v", got, err)
 	}
-	if !strings.Contains(log.String(), "left out as disabled or deleted: 1") {
+	if !strings.Contains(log.String(), "left out as deleted: 1") {
 		t.Error(log)
 	}
 	// Those that ARM has listed need not be looked for.

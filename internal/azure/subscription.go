@@ -31,12 +31,13 @@ type known struct {
 // Subscription is one that the identity sees.
 type Subscription struct {
 	ID, Name string
-	State    string // Enabled, Warned, PastDue
+	State    string // Enabled, Warned, PastDue, Disabled
 	Tenant   string
 }
 
-// Subscriptions lists those that the identity sees, sorted by id. Clusters run in
-// subscriptions that are in arrears, but not in disabled and deleted ones: these
+// Subscriptions lists those that the identity sees, sorted by id. In a disabled one
+// reading goes on and all else is refused (Azure's page "subscription states"): a
+// cluster there is a gap, which says so. In a deleted one there is nothing: these
 // are left out, and the log says how many.
 func (c *Client) Subscriptions(ctx context.Context) ([]Subscription, error) {
 	listed, err := c.listSubscriptions(ctx)
@@ -44,12 +45,12 @@ func (c *Client) Subscriptions(ctx context.Context) ([]Subscription, error) {
 		return nil, err
 	}
 	var seen []Subscription
-	off := 0
+	deleted := 0
 	for _, s := range listed {
 		switch {
 		case s.ID == "":
-		case strings.EqualFold(s.State, "Disabled"), strings.EqualFold(s.State, "Deleted"):
-			off++
+		case strings.EqualFold(s.State, "Deleted"):
+			deleted++
 		default:
 			seen = append(seen, Subscription{ID: strings.ToLower(s.ID), Name: s.Name, State: s.State, Tenant: s.Tenant})
 		}
@@ -62,8 +63,8 @@ func (c *Client) Subscriptions(ctx context.Context) ([]Subscription, error) {
 		c.visible[s.ID] = true
 	}
 	c.log("subscriptions that this identity sees: %d", len(seen))
-	if off > 0 {
-		c.log("subscriptions left out as disabled or deleted: %d", off)
+	if deleted > 0 {
+		c.log("subscriptions left out as deleted: %d", deleted)
 	}
 	return seen, nil
 }
