@@ -223,7 +223,7 @@ func hint(e *Error, a asking) string {
 		return "the node resource group is locked down (nodeResourceGroupProfile.restrictionLevel ReadOnly), which no role overrides"
 	case report.ReasonForbidden:
 		if e.Code == "ReadOnlyDisabledSubscription" {
-			return "the subscription is disabled: az account show"
+			return "the subscription is disabled: az account list --all -o table"
 		}
 		if strings.Contains(e.Message, "disable local accounts") {
 			return "local accounts are disabled on this cluster: sign in through Entra"

@@ -109,7 +109,7 @@ func TestRunFailures(t *testing.T) {
 		"deny assignment":     {post: deny, reason: report.ReasonLockedDown, says: "deny assignment", hints: "locked down"},
 		"deny assignment old": {post: oldDeny, reason: report.ReasonLockedDown, hints: "locked down"},
 		"disabled": {post: reply{status: 409, body: `{"error":{"code":"ReadOnlyDisabledSubscription","message":"The subscription is disabled and therefore marked as read only."}}`},
-			reason: report.ReasonForbidden, says: "marked as read only", hints: "az account show"},
+			reason: report.ReasonForbidden, says: "marked as read only", hints: "az account list --all"},
 		"read-only lock": {post: reply{status: 409, body: `{"error":{"code":"ScopeLocked","message":"locked"}}`}, reason: report.ReasonLockedDown, hints: "az lock list"},
 		"forbidden": {post: reply{status: 403, body: `{"error":{"code":"AuthorizationFailed","message":"no"}}`}, reason: report.ReasonForbidden,
 			hints: "Microsoft.Compute/virtualMachineScaleSets/virtualMachines/runCommand/action"},
