@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
 	"os"
 
 	"github.com/akscert/akscert/internal/collect"
@@ -13,28 +12,31 @@ import (
 
 // saved reads a report that akscert wrote: a file, or stdin for "-".
 func saved(ctx context.Context, s streams, name string) (*report.Report, error) {
-	var r *report.Report
-	read := func(in io.Reader) (err error) {
-		r, err = report.Read(in)
-		return err
-	}
-	var err error
+	from := name
 	if name == "-" {
-		name = "stdin"
-		err = read(s.in)
-	} else if err = ctx.Err(); err == nil {
-		var f *os.File
-		if f, err = os.Open(name); err == nil {
-			defer f.Close()
-			err = read(f)
-		}
+		from = "stdin"
 	}
+	r, err := collect.Await(ctx, func() (*report.Report, error) {
+		if name == "-" {
+			return report.Read(s.in)
+		}
+		f, err := os.Open(name)
+		if err != nil {
+			return nil, err
+		}
+		defer f.Close()
+		return report.Read(f)
+	})
 	var bad *report.Error
 	switch {
 	case err == nil:
 		return r, nil
 	case errors.As(err, &bad):
-		return nil, hinted{fmt.Errorf("reading the report %s: %s", name, bad.Message), bad.Hint}
+		return nil, hinted{fmt.Errorf("reading the report %s: %s", from, bad.Message), bad.Hint}
 	}
-	return nil, hinted{fmt.Errorf("reading the report %s: %w", name, collect.Cause(err)), "name a file that akscert audit -o json or -o ndjson wrote, or - for stdin"}
+	var by interrupted
+	if errors.As(err, &by) {
+		return nil, fmt.Errorf("reading the report %s: %w", from, err)
+	}
+	return nil, hinted{fmt.Errorf("reading the report %s: %w", from, collect.Cause(err)), "name a file that akscert audit -o json or -o ndjson wrote, or - for stdin"}
 }

@@ -14,7 +14,7 @@ const MaxFile = 64 << 20
 // ReadFile reads a file that a person named, bounded by MaxFile and by ctx: a
 // named pipe that nobody writes to must not hold an audit.
 func ReadFile(ctx context.Context, path string) ([]byte, error) {
-	return await(ctx, func() ([]byte, error) {
+	return Await(ctx, func() ([]byte, error) {
 		f, err := os.Open(path)
 		if err != nil {
 			return nil, err
@@ -26,7 +26,7 @@ func ReadFile(ctx context.Context, path string) ([]byte, error) {
 
 // ReadInput reads r, bounded as ReadFile is.
 func ReadInput(ctx context.Context, r io.Reader) ([]byte, error) {
-	return await(ctx, func() ([]byte, error) { return readAll(r) })
+	return Await(ctx, func() ([]byte, error) { return readAll(r) })
 }
 
 func readAll(r io.Reader) ([]byte, error) {
@@ -40,22 +40,23 @@ func readAll(r io.Reader) ([]byte, error) {
 	return data, nil
 }
 
-// await runs read in a goroutine of its own and gives up on it, not on the
-// caller, when ctx ends.
-func await(ctx context.Context, read func() ([]byte, error)) ([]byte, error) {
+// Await runs read in a goroutine of its own and gives up on it, not on the
+// caller, when ctx ends: nothing else ends the wait for a pipe.
+func Await[T any](ctx context.Context, read func() (T, error)) (T, error) {
 	type result struct {
-		data []byte
+		read T
 		err  error
 	}
 	done := make(chan result, 1)
 	go func() {
-		data, err := read()
-		done <- result{data, err}
+		r, err := read()
+		done <- result{r, err}
 	}()
 	select {
 	case r := <-done:
-		return r.data, r.err
+		return r.read, r.err
 	case <-ctx.Done():
-		return nil, context.Cause(ctx)
+		var none T
+		return none, context.Cause(ctx)
 	}
 }
