@@ -21,7 +21,7 @@ type Client struct {
 	server     server
 	credential credential
 	verifies   string // how messages call what has to verify the server
-	underway   int    // the door's turns count here
+	turns      collect.Asker
 
 	http   *http.Client
 	http1  func() (*http.Client, error) // one that speaks no HTTP/2, made when it is wanted
@@ -109,7 +109,7 @@ func (c *Client) speak(config rest.Config) (*http.Client, error) {
 
 // Share is how many of the client's requests can be under way at once. More
 // wait.
-func (c *Client) Share() int { return c.door.turns.share }
+func (c *Client) Share() int { return c.door.turns.Share() }
 
 // Close closes the connections that are idle.
 func (c *Client) Close() {

@@ -43,7 +43,7 @@ type Config struct {
 // Door makes clients. Its methods may be called at the same time.
 type Door struct {
 	cfg        Config
-	turns      *turns
+	turns      *collect.Turns
 	pluginTime time.Duration
 
 	mu      sync.Mutex
@@ -52,8 +52,5 @@ type Door struct {
 
 // New makes a Door. It asks nothing of the network.
 func New(cfg Config) *Door {
-	if cfg.Parallel < 1 {
-		cfg.Parallel = 16
-	}
-	return &Door{cfg: cfg, turns: &turns{free: cfg.Parallel, share: max(1, cfg.Parallel/2)}, pluginTime: pluginTime, plugins: map[string]*plugin{}}
+	return &Door{cfg: cfg, turns: collect.NewTurns(cfg.Parallel), pluginTime: pluginTime, plugins: map[string]*plugin{}}
 }

@@ -70,7 +70,7 @@ func JSON(v any) func(io.Reader) error {
 // again; negative for never. The request's own time begins when it has a token: az
 // takes seconds for one, and those are not the server's.
 func (c *Client) once(ctx context.Context, r Request, read func(io.Reader) error) (wait time.Duration, failure *Error) {
-	done, err := c.door.turns.take(ctx, c)
+	done, err := c.door.turns.Take(ctx, &c.turns)
 	if err != nil {
 		return -1, ended(ctx, c.server)
 	}

@@ -2,7 +2,6 @@ package kube
 
 import (
 	"context"
-	"errors"
 	"net/http"
 	"sync"
 	"testing"
@@ -84,11 +83,7 @@ func TestTwoSickClusters(t *testing.T) {
 		defer close(done)
 		answers(t, door)
 	}()
-	waits := func() bool { // the healthy one too
-		door.turns.mu.Lock()
-		defer door.turns.mu.Unlock()
-		return len(door.turns.waiting) == 93
-	}
+	waits := func() bool { return door.turns.Waiting() == 93 } // the healthy one too
 	for !waits() {
 		select {
 		case <-done:
@@ -98,61 +93,4 @@ func TestTwoSickClusters(t *testing.T) {
 	}
 	one.release <- struct{}{}
 	<-done
-}
-
-// A turn is given back by one who went away while waiting, or while it was given.
-func TestTurnsAreGivenBack(t *testing.T) {
-	turns := &turns{free: 2, share: 1}
-	c, gone := &Client{}, errors.New("gone")
-	done, err := turns.take(t.Context(), c)
-	if err != nil {
-		t.Fatal(err)
-	}
-	var all sync.WaitGroup
-	for range 20 {
-		ctx, cancel := context.WithCancelCause(t.Context())
-		all.Go(func() {
-			if done, err := turns.take(ctx, c); err == nil {
-				done()
-			} else if !errors.Is(err, gone) {
-				t.Error(err)
-			}
-		})
-		all.Go(func() { cancel(gone) })
-	}
-	done()
-	all.Wait()
-	ended, cancel := context.WithCancelCause(t.Context())
-	cancel(gone)
-	if _, err := turns.take(ended, c); !errors.Is(err, gone) {
-		t.Error(err)
-	}
-	for range 50 { // given and gone at once: either may be seen first
-		if done, err := turns.take(&goneSoon{Context: context.WithoutCancel(t.Context())}, c); err == nil {
-			done()
-		}
-	}
-	if turns.free != 2 || c.underway != 0 || len(turns.waiting) != 0 {
-		t.Errorf("free %d, under way %d, waiting %d", turns.free, c.underway, len(turns.waiting))
-	}
-}
-
-// goneSoon is a context that ends as soon as one waits for it.
-type goneSoon struct {
-	context.Context
-	ended bool
-}
-
-func (g *goneSoon) Done() <-chan struct{} {
-	g.ended = true
-	done := make(chan struct{})
-	close(done)
-	return done
-}
-
-func (g *goneSoon) Err() error {
-	if g.ended {
-		return context.Canceled
-	}
-	return nil
 }

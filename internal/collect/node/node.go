@@ -35,8 +35,8 @@ type Explained interface {
 // Collector runs the probe on every node of a cluster.
 type Collector struct {
 	Runner Runner
-	// Parallel is how many nodes are asked at once, of all clusters together; 0
-	// is 16.
+	// Parallel is how many nodes are asked at once, of all clusters together, and
+	// half of them of one; 0 is 16.
 	Parallel int
 	// PerPool is how many nodes of a pool are asked; 0 for all.
 	PerPool int
@@ -47,7 +47,7 @@ type Collector struct {
 
 	mu                sync.Mutex // guards what follows, and the calls of Progress
 	done, total, gaps int
-	places            chan struct{} // one for each node that may be asked at once
+	turns             *collect.Turns // one for each node that may be asked at once
 }
 
 // unreadable is for a cluster that was listed and then could not be read, for
@@ -96,15 +96,13 @@ func (c *Collector) ask(ctx context.Context, machines []target.Machine) []collec
 	}
 	c.progress(0, len(machines), 0)
 	answers := make([][]collect.Observation, len(machines))
-	places := c.gate()
+	turns, cluster := c.places(), new(collect.Asker)
 	var asking sync.WaitGroup
 	for i, m := range machines {
 		asking.Go(func() {
-			select {
-			case places <- struct{}{}:
-				defer func() { <-places }()
-			case <-ctx.Done(): // one says so
-			}
+			if done, err := turns.Take(ctx, cluster); err == nil {
+				defer done()
+			} // else one says so
 			answers[i] = c.one(ctx, m)
 			gaps := 0
 			for _, o := range answers[i] {
@@ -119,18 +117,14 @@ func (c *Collector) ask(ctx context.Context, machines []target.Machine) []collec
 	return slices.Concat(answers...)
 }
 
-// gate is what all clusters share.
-func (c *Collector) gate() chan struct{} {
+// places is what all clusters share.
+func (c *Collector) places() *collect.Turns {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if c.places == nil {
-		parallel := c.Parallel
-		if parallel <= 0 {
-			parallel = 16
-		}
-		c.places = make(chan struct{}, parallel)
+	if c.turns == nil {
+		c.turns = collect.NewTurns(c.Parallel)
 	}
-	return c.places
+	return c.turns
 }
 
 func (c *Collector) progress(done, total, gaps int) {

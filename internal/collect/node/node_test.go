@@ -8,6 +8,7 @@ import (
 	"sync"
 	"sync/atomic"
 	"testing"
+	"time"
 
 	"github.com/akscert/akscert/internal/collect"
 	"github.com/akscert/akscert/internal/target"
@@ -149,7 +150,7 @@ func TestCollectAsksNothing(t *testing.T) {
 	}
 }
 
-// 200 nodes, at most 16 at once, and the run ends while they are asked: each has
+// 200 nodes, at most 8 of one cluster at once, and the run ends while they are asked: each has
 // its gap. Whether the script may still run somewhere is the Runner's to say.
 func TestCollectInterrupted(t *testing.T) {
 	runner := &local{t: t, wait: make(chan struct{})}
@@ -159,7 +160,7 @@ func TestCollectInterrupted(t *testing.T) {
 	ctx, cancel := context.WithCancelCause(context.Background())
 	var once sync.Once
 	go func() {
-		for runner.now.Load() < 16 {
+		for runner.now.Load() < 8 {
 			if ctx.Err() != nil {
 				return
 			}
@@ -177,9 +178,55 @@ func TestCollectInterrupted(t *testing.T) {
 		}
 		waiting++
 	}
-	if waiting != 200 || runner.most.Load() != 16 || len(seen) != 400 {
+	if waiting != 200 || runner.most.Load() != 8 || len(seen) != 400 {
 		t.Errorf("%d waiting, %d at once, %d observations", waiting, runner.most.Load(), len(seen))
 	}
+}
+
+// A cluster all of whose nodes hang does not hold another.
+func TestCollectBesideASickCluster(t *testing.T) {
+	sick := &local{t: t, wait: make(chan struct{})}
+	for i := range 50 {
+		sick.machines = append(sick.machines, target.Machine{Node: fmt.Sprintf("n%02d", i), Pool: "p", OS: "Linux"})
+	}
+	well := &local{t: t, machines: []target.Machine{{Node: "a", Pool: "p", OS: "Linux"}, {Node: "b", Pool: "p", OS: "Linux"}}, answers: map[string]string{"a": "", "b": ""}}
+	c := &Collector{Runner: both{sick, well}, Parallel: 4}
+	ctx, cancel := context.WithCancel(t.Context())
+	var hanging sync.WaitGroup
+	hanging.Go(func() { c.Collect(ctx, target.Target{ARM: &target.ARM{Name: "sick"}}) })
+	for sick.now.Load() < 2 {
+		time.Sleep(time.Millisecond)
+	}
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		c.Collect(ctx, target.Target{ARM: &target.ARM{Name: "well"}})
+	}()
+	select {
+	case <-done:
+	case <-time.After(20 * time.Second):
+		t.Error("it waits for the other cluster")
+	}
+	cancel()
+	hanging.Wait()
+	<-done
+}
+
+// both are two clusters behind one Azure.
+type both struct{ sick, well *local }
+
+func (b both) Machines(ctx context.Context, a target.ARM) ([]target.Machine, []error) {
+	if a.Name == "sick" {
+		return b.sick.Machines(ctx, a)
+	}
+	return b.well.Machines(ctx, a)
+}
+
+func (b both) Run(ctx context.Context, m target.Machine, script []string) (string, error) {
+	if strings.HasPrefix(m.Node, "n") {
+		return b.sick.Run(ctx, m, script)
+	}
+	return b.well.Run(ctx, m, script)
 }
 
 var _ collect.Collector = (*Collector)(nil)
