@@ -64,6 +64,9 @@ func sarif(w io.Writer, r *report.Report) error {
 // files are told relative to; the working directory itself without one.
 func checkout() render.Checkout {
 	dir, err := os.Getwd()
+	if err == nil {
+		dir, err = filepath.EvalSymlinks(dir) // as git sees it
+	}
 	if err != nil {
 		return render.Checkout{} // removed meanwhile: no file is in it
 	}

@@ -227,7 +227,11 @@ func (s *sarif) result(f report.Finding) sarifResult {
 		location.Logical = []sarifLogical{{strings.Join(name, "/"), "resource"}}
 	}
 	// In lower case, for Windows calls its nodes in upper case.
-	key := strings.Join([]string{f.Cluster, string(c.Source), string(c.Role), strings.ToLower(f.Node), where, f.Rule, f.RemedyID}, "\x00")
+	about := where
+	if about == "" { // of what is not about one certificate, what to do tells it apart
+		about = f.RemedyID
+	}
+	key := strings.Join([]string{f.Cluster, string(c.Source), string(c.Role), strings.ToLower(f.Node), about, f.Rule}, "\x00")
 	s.prints[key]++
 	sum := sha256.Sum256([]byte(key))
 	print := fmt.Sprintf("%s:%d", hex.EncodeToString(sum[:16]), s.prints[key])
@@ -282,9 +286,13 @@ func (s *sarif) waiver(w report.Waiver, level, what string) sarifNotification {
 		Message: sarifMessage{sarifText("the waiver " + w.ID + " " + what + " (" + w.Reason + ")")}}
 }
 
-// inFile is what a location says after the file: the entry of a kubeconfig, or
-// which of several certificates.
-var inFile = regexp.MustCompile(`#(?:(?:users|clusters)/.*|[0-9]+)$`)
+// inFile are what a location says after the file: the place in a manifest, the
+// entry of a kubeconfig, which of several certificates.
+var inFile = []*regexp.Regexp{
+	regexp.MustCompile(`(?i)\.(?:ya?ml|json)(#)`),
+	regexp.MustCompile(`(#)(?:users|clusters|[A-Z][A-Za-z0-9]*)/`),
+	regexp.MustCompile(`(#)[0-9]+$`),
+}
 
 // at is the file that a result is about.
 func (s *sarif) at(cluster string, source report.Source, location string) sarifLocation {
@@ -306,11 +314,13 @@ func (s *sarif) at(cluster string, source report.Source, location string) sarifL
 
 // fileIn splits a location into a file and what it says after that.
 func fileIn(location string) (file, entry string) {
-	at := inFile.FindStringIndex(location)
-	if at == nil {
-		return location, ""
+	end := len(location)
+	for _, r := range inFile {
+		if at := r.FindStringSubmatchIndex(location); at != nil {
+			end = min(end, at[2])
+		}
 	}
-	return location[:at[0]], location[at[0]:]
+	return location[:end], location[end:]
 }
 
 // isFile reports whether a location is a file's, and not an address, a stream or
@@ -324,8 +334,10 @@ func isFile(source report.Source, file string) bool {
 	case strings.HasPrefix(file, "/"), drive.MatchString(strings.ReplaceAll(file, `\`, "/")):
 		return true
 	}
-	return !strings.Contains(file, ":")
+	return !isAddress.MatchString(file)
 }
+
+var isAddress = regexp.MustCompile(`^(?:\[[^\]]*\]|[^/\\]*):[0-9]+$`)
 
 func level(s report.Severity) string {
 	switch s {

@@ -96,6 +96,12 @@ func TestSARIFLocation(t *testing.T) {
 		{report.SourceFile, "./web.pem", "web.pem"},
 		{report.SourceFile, `deploy\web.pem`, "deploy/web.pem"},
 		{report.SourceFile, "web#1.pem#2", "web%231.pem"},
+		{report.SourceFile, "web:blue.pem", "web%3Ablue.pem"},
+		{report.SourceFile, "deploy/secret.yaml#Secret/default/web/tls.crt", "deploy/secret.yaml"},
+		{report.SourceFile, "deploy/secret.yaml#Secret/default/web/tls.crt#1", "deploy/secret.yaml"},
+		{report.SourceFile, "deploy/values.yml#tls/ca", "deploy/values.yml"},
+		{report.SourceFile, "deploy/all#ConfigMap/ca/ca.crt", "deploy/all"},
+		{report.SourceFile, "kube.conf#users/we#ird/name", "kube.conf"},
 		{report.SourceKubeconfig, "kube.yaml#users/clusterUser_rg/prod", "kube.yaml"},
 		{report.SourceKubeconfig, "listClusterUserCredential#users/x", "akscert/prod"},
 		{report.SourceKubeconfig, "/home/me/.kube/config#users/x", "akscert/prod"},
@@ -104,6 +110,7 @@ func TestSARIFLocation(t *testing.T) {
 		{report.SourceFile, "../web.pem", "akscert/prod"},
 		{report.SourceFile, "a/../../web.pem", "akscert/prod"},
 		{report.SourceFile, "example.com:443", "akscert/prod"},
+		{report.SourceFile, "[2001:db8::1]:443#1", "akscert/prod"},
 		{report.SourceFile, "-", "akscert/prod"},
 		{report.SourceNode, "etc/x.pem", "akscert/prod"},
 		{report.SourceAPIServer, "", "akscert/prod"},
@@ -121,7 +128,7 @@ func TestSARIFLocation(t *testing.T) {
 // From whichever folder of the repository akscert was run, a file is the same file,
 // and an alert on it the same alert.
 func TestSARIFFromAFolder(t *testing.T) {
-	prints := map[string]bool{}
+	prints := map[report.Source]map[string]bool{report.SourceKubeconfig: {}, report.SourceFile: {}}
 	for _, test := range []struct {
 		in             Checkout
 		location, want string
@@ -139,18 +146,22 @@ func TestSARIFFromAFolder(t *testing.T) {
 		{Checkout{"/src/repo", "/src/repo"}, "/src/repository/kube.yaml#users/x", "akscert/prod"},
 		{Checkout{}, "kube.yaml#users/x", "akscert/prod"},
 	} {
-		r := blank()
-		r.Clusters = append(r.Clusters, report.Cluster{ID: "prod", Name: "prod", Sources: []report.SourceStatus{}})
-		add(r, "prod", report.SourceKubeconfig, report.RoleClient, "", test.location, -1, report.StateExpired, "")
-		result := sarifIn(t, test.in, r).Results[0]
-		if got := result.Locations[0].Physical.Artifact.URI; got != test.want {
-			t.Errorf("%q in %v: %s, want %s", test.location, test.in, got, test.want)
-		} else if got != "akscert/prod" {
-			prints[result.Fingerprints["akscertPlace/v1"]] = true
+		for source, prints := range prints {
+			r := blank()
+			r.Clusters = append(r.Clusters, report.Cluster{ID: "prod", Name: "prod", Sources: []report.SourceStatus{}})
+			add(r, "prod", source, report.RoleClient, "", test.location, -1, report.StateExpired, "replace/"+test.location) // as audit calls it
+			result := sarifIn(t, test.in, r).Results[0]
+			if got := result.Locations[0].Physical.Artifact.URI; got != test.want {
+				t.Errorf("%q in %v: %s, want %s", test.location, test.in, got, test.want)
+			} else if got != "akscert/prod" {
+				prints[result.Fingerprints["akscertPlace/v1"]] = true
+			}
 		}
 	}
-	if len(prints) != 1 {
-		t.Errorf("%d fingerprints of one file", len(prints))
+	for source, prints := range prints {
+		if len(prints) != 1 {
+			t.Errorf("%s: %d fingerprints of one file", source, len(prints))
+		}
 	}
 }
 
