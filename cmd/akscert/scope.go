@@ -167,6 +167,9 @@ func (s *scope) find(ctx context.Context, client *azure.Client) (targets []targe
 			return nil, nil, usage(err)
 		}
 		t, gaps, err := discover.ARM(ctx, client, subscription, s.groups[0], s.names[0], s.in.admin)
+		if t.ID == "" {
+			return nil, gaps, err
+		}
 		return []target.Target{t}, gaps, err
 	}
 	gaps = s.gaps

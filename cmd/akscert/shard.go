@@ -1,9 +1,10 @@
 package main
 
 import (
+	"crypto/sha256"
+	"encoding/binary"
 	"errors"
 	"fmt"
-	"hash/fnv"
 	"os"
 	"strconv"
 	"strings"
@@ -40,23 +41,24 @@ func readShard(flag string) (*report.Shard, error) {
 	}
 	i, errIndex := strconv.Atoi(index)
 	n, errCount := strconv.Atoi(count)
-	if errIndex != nil || errCount != nil || i < 0 || n < 1 || i >= n || n > 10000 {
+	if errIndex != nil || errCount != nil || i < 0 || n < 1 || i >= n || n > 10000 || index != strconv.Itoa(i) || count != strconv.Itoa(n) {
 		return nil, hinted{fmt.Errorf("invalid shard %s/%s from %s", index, count, from), "parts are counted from 0: 0/3, 1/3 and 2/3"}
 	}
 	return &report.Shard{Index: i, Count: n}, nil
 }
 
 // mine are the targets of a shard. A cluster is always in the same one: what
-// decides is a hash of its id, not the order it was found in.
+// decides is a hash of its id, not the order it was found in. The hash mixes well:
+// of FNV-1a's the lowest bit is but the bytes' parity, which for rg-aks-07/aks-07
+// and all its like is the same.
 func mine(targets []target.Target, shard *report.Shard) []target.Target {
 	if shard == nil {
 		return targets
 	}
 	var kept []target.Target
 	for _, t := range targets {
-		h := fnv.New64a()
-		_, _ = h.Write([]byte(t.ID))
-		if h.Sum64()%uint64(shard.Count) == uint64(shard.Index) {
+		sum := sha256.Sum256([]byte(t.ID))
+		if binary.BigEndian.Uint64(sum[:8])%uint64(shard.Count) == uint64(shard.Index) {
 			kept = append(kept, t)
 		}
 	}

@@ -27,13 +27,17 @@ type explained interface {
 
 // ARM reads one cluster's resource, and the kubeconfig that ARM hands out: the
 // user's, or with admin the cluster administrator's. Without a kubeconfig the
-// cluster is a target all the same, and the gap says why.
+// cluster is a target all the same, and the gap says why; a cluster that is not
+// there is a gap alone, and the target is zero.
 func ARM(ctx context.Context, azure Azure, subscription, group, name string, admin bool) (target.Target, []report.Gap, error) {
 	cluster, err := azure.Cluster(ctx, subscription, group, name)
 	if err != nil {
 		var why explained
 		if errors.As(err, &why) {
 			reason, message, hint, retryable := why.Gap()
+			if reason == report.ReasonNotFound {
+				return target.Target{}, []report.Gap{{Source: report.SourceARM, Count: 1, Reason: reason, Message: message, Hint: hint}}, nil // nothing matched
+			}
 			if ctx.Err() != nil || retryable {
 				// Ended before it was read, or out of reach for now: a report says
 				// so, and no more.

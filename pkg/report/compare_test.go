@@ -257,6 +257,9 @@ func TestCompareClusters(t *testing.T) {
 	}{
 		{"broken", healthy("a"), healthy("a"), nil, verdict(RotationBroken), []string{"cluster verdict! a automatic broken"}},
 		{"no longer sure", healthy("a"), healthy("a"), nil, verdict(RotationUnknown), []string{"cluster verdict! a automatic unknown"}},
+		{"no longer sure, of a sample", healthy("a"), healthy("a"), nil, func(r *Report) { verdict(RotationUnknown)(r); r.Sampling = "per-pool=1" }, []string{"cluster verdict a automatic unknown"}},
+		{"no longer sure, of fewer sources", healthy("a"), healthy("a"), nil, func(r *Report) { verdict(RotationUnknown)(r); r.Scope = []string{"--sources=arm"} }, []string{"cluster verdict a automatic unknown"}},
+		{"by hand, in a sample", healthy("a"), healthy("a"), nil, func(r *Report) { verdict(RotationManual)(r); r.Sampling = "per-pool=1" }, []string{"cluster verdict! a automatic manual"}},
 		{"no longer said", healthy("a"), healthy("a"), nil, func(r *Report) { r.Clusters[0].Rotation = nil }, []string{"cluster verdict! a automatic unknown"}},
 		{"never was sure, and broken", healthy("a"), healthy("a"), verdict(RotationUnknown), verdict(RotationBroken), []string{"cluster verdict! a unknown broken"}},
 		{"never was sure, and by hand", healthy("a"), healthy("a"), verdict(RotationUnknown), verdict(RotationManual), []string{"cluster verdict a unknown manual"}},

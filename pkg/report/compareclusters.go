@@ -26,7 +26,9 @@ func (c *comparer) clusters() {
 			continue
 		}
 		was := verdict(from)
-		change := ClusterChange{From: was, To: now, Worse: now != was && (now == RotationBroken || was == RotationAutomatic)}
+		// Of a sample, or of fewer sources, nothing is known that was: no worse for it.
+		blind := now == RotationUnknown && c.to.report.Sampling != "" && c.from.report.Sampling == "" || now == RotationUnknown && !slices.Equal(c.from.report.Scope, c.to.report.Scope)
+		change := ClusterChange{From: was, To: now, Worse: now != was && (now == RotationBroken || was == RotationAutomatic && !blind)}
 		for _, s := range sourcesOf(from) {
 			if why, ok := c.lost[lostSource{id, s}]; ok {
 				change.Change, change.Worse = ChangeNotExamined, true

@@ -86,6 +86,14 @@ func mergeable(reports []*Report) error {
 		case r.Shard != nil && r.Shard.Count != first.Shard.Count:
 			return &Error{ProblemMismatch, fmt.Sprintf("the reports are shards of different audits: one of %d and one of %d", min(first.Shard.Count, r.Shard.Count), max(first.Shard.Count, r.Shard.Count)),
 				"merge the shards of one audit, all of them together"}
+		case r.Shard != nil && !slices.Equal(r.Scope, first.Scope):
+			low, high := strings.Join(first.Scope, " "), strings.Join(r.Scope, " ")
+			return &Error{ProblemMismatch, fmt.Sprintf("the reports are shards of different audits: one of %s and one of %s", cmp.Or(clip(min(low, high)), "everything"), cmp.Or(clip(max(low, high)), "everything")),
+				"merge the shards of one audit, all of them with the same flags"}
+		case r.Shard != nil && r.Sampling != first.Sampling:
+			low, high := min(r.Sampling, first.Sampling), max(r.Sampling, first.Sampling)
+			return &Error{ProblemMismatch, fmt.Sprintf("the reports are shards of different audits: one of nodes %s and one of %s", cmp.Or(clip(low), "all"), clip(high)),
+				"merge the shards of one audit, all of them with the same flags"}
 		}
 	}
 	return nil

@@ -156,6 +156,8 @@ func TestMergeRefuses(t *testing.T) {
 		{"no lead", "criticalLead none and 90d", []*Report{healthy("a"), with(func(r *Report) { r.Policy.CriticalLead = "" })}},
 		{"another line", "failOn expired and warning", []*Report{healthy("a"), with(func(r *Report) { r.Policy.FailOn = SeverityExpired })}},
 		{"another audit's shard", "one of 3 and one of 4", []*Report{with(func(r *Report) { r.Shard = &Shard{1, 4, 9} }), with(func(r *Report) { r.Shard = &Shard{0, 3, 9} })}},
+		{"a shard of other clusters", "one of everything and one of --name=x", []*Report{with(func(r *Report) { r.Shard = &Shard{1, 3, 9} }), with(func(r *Report) { r.Shard, r.Scope = &Shard{0, 3, 9}, []string{"--name=x"} })}},
+		{"a shard of fewer nodes", "one of nodes all and one of per-pool=1", []*Report{with(func(r *Report) { r.Shard = &Shard{1, 3, 9} }), with(func(r *Report) { r.Shard, r.Sampling = &Shard{0, 3, 9}, "per-pool=1" })}},
 		{"a shard and a whole", "some are whole", []*Report{healthy("a"), with(func(r *Report) { r.Shard = &Shard{0, 3, 9} })}},
 	}
 	for _, tt := range tests {

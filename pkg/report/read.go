@@ -158,7 +158,7 @@ func (d *decoder) finish(r *Report) (*Report, error) {
 func (doc *document) report() *Report {
 	h, c := doc.header, doc.closing
 	return &Report{SchemaVersion: h.SchemaVersion, Kind: Kind, Tool: h.Tool, AsOf: h.AsOf, StartedAt: h.StartedAt, DurationSeconds: c.DurationSeconds,
-		Policy: h.Policy, Shard: h.Shard, Sampling: h.Sampling, Outcome: c.Outcome, ExitCode: c.ExitCode, Complete: c.Complete, Summary: c.Summary,
+		Policy: h.Policy, Shard: h.Shard, Scope: h.Scope, Sampling: h.Sampling, Outcome: c.Outcome, ExitCode: c.ExitCode, Complete: c.Complete, Summary: c.Summary,
 		Nodes: c.Nodes, Certificates: c.Certificates, Findings: c.Findings, Remedies: c.Remedies, Gaps: c.Gaps, Waivers: append([]Waiver{}, c.Waivers...)} // a report from before there were waivers has none
 }
 

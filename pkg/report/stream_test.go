@@ -2,6 +2,7 @@ package report
 
 import (
 	"bytes"
+	"reflect"
 	"testing"
 )
 
@@ -43,5 +44,32 @@ func TestParts(t *testing.T) {
 	}
 	if rest := r.Rest(); len(rest.Nodes) != 1 || len(rest.Findings) != 1 || len(rest.Gaps) != 1 || len(rest.Remedies) != 1 || rest.Remedies[0].ID != "of nothing" {
 		t.Errorf("rest: %+v", rest)
+	}
+}
+
+// Whatever a report has is there again when it is read, also as a stream.
+func TestReadKeepsEverything(t *testing.T) {
+	r := healthy("a")
+	r.Shard, r.Scope, r.Sampling = &Shard{0, 2, 2}, []string{"--all-subscriptions"}, "per-pool=1"
+	r.Findings = []Finding{{Rule: "ca-mismatch", Severity: SeverityCritical, Cluster: "a", RemedyID: "x"}}
+	r.Remedies = []Remedy{{ID: "x", Summary: "do it", Commands: []string{}}}
+	r.Gaps = []Gap{{Cluster: "a", Source: SourceNode, Count: 1, Reason: ReasonTimeout}}
+	r.Waivers = []Waiver{{ID: "w", Kind: WaiverOfFindings, Expires: "2026-06-30", Status: WaiverUnused}}
+	r = concluded(r)
+	r.Complete = true // for this test alone: only a report with gaps is not
+	for i, v := 0, reflect.ValueOf(*r); i < v.NumField(); i++ {
+		if v.Field(i).IsZero() {
+			t.Errorf("the sample says nothing of %s", v.Type().Field(i).Name)
+		}
+	}
+	r.Complete = false
+	for name, data := range map[string][]byte{"json": encode(t, r), "ndjson": stream(t, r)} {
+		got, err := Read(bytes.NewReader(data))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if !reflect.DeepEqual(got, r) {
+			t.Errorf("%s: got %+v\nwant %+v", name, got, r)
+		}
 	}
 }
