@@ -456,6 +456,22 @@ func TestHTMLFolds(t *testing.T) {
 	}
 }
 
+// A gap that stands for several nodes is as many places, as in the other formats.
+func TestHTMLCountsPlaces(t *testing.T) {
+	r := many(1)
+	r.Gaps = []report.Gap{{Cluster: "prod", Count: 4}, {Count: 1}}
+	r.Conclude(0, false)
+	page, _ := asPage(t, r)
+	for _, want := range []string{"Not examined (5)", "knows nothing about: 5 places", "See 5 places under Not examined."} {
+		if !strings.Contains(page, want) {
+			t.Errorf("no %q in the page", want)
+		}
+	}
+	if p := newHTMLPage(r); p.Groups[0].Gaps != 4 {
+		t.Errorf("%d places of the cluster", p.Groups[0].Gaps)
+	}
+}
+
 func TestHTMLFails(t *testing.T) {
 	if err := HTML(brokenPipe{}, many(1)); err == nil {
 		t.Error("a page that could not be written is no error")

@@ -23,6 +23,7 @@ type htmlPage struct {
 	Groups, Roles    []*htmlGroup // worst first
 	Todo             []*htmlTodo
 	Gaps             []htmlGap
+	Places           int // that were not examined: a gap may stand for several
 }
 
 type htmlCount struct {
@@ -36,7 +37,7 @@ type htmlGroup struct {
 	Cluster  *report.Cluster
 	Size     int // certificates
 	Found    int // findings
-	Gaps     int
+	Gaps     int // places
 	Worst    string
 	Verdict  string
 	Next     *report.Certificate // the next to expire
@@ -183,7 +184,7 @@ func (b *htmlBuilder) sort() {
 	}
 	for _, x := range r.Gaps {
 		if g := b.groups[x.Cluster]; g != nil {
-			g.Gaps++
+			g.Gaps += x.Count
 		}
 	}
 	for _, g := range b.Groups {
@@ -369,6 +370,7 @@ func htmlAre(n int) string {
 }
 
 func (b *htmlBuilder) gaps() {
+	b.Places, _ = places(b.R)
 	for _, x := range b.R.Gaps {
 		row := htmlGap{G: x, Name: x.Cluster, Nodes: strings.Join(x.Nodes, ", ")}
 		if g := b.groups[x.Cluster]; g != nil && x.Cluster != "" {
@@ -426,8 +428,8 @@ func htmlSentence(r *report.Report) string {
 	} else {
 		s += " Part of what was asked for could not be examined."
 	}
-	if n := len(r.Gaps); n > 0 {
-		s += " See " + htmlCounted(n, "gap") + " under Not examined."
+	if n, _ := places(r); n > 0 {
+		s += " See " + htmlCounted(n, "place") + " under Not examined."
 	}
 	if n := r.Summary.Waived; n > 0 {
 		s += fmt.Sprintf(" Of findings and gaps %d %s waived.", n, htmlAre(n))
