@@ -286,13 +286,13 @@ func (s *sarif) waiver(w report.Waiver, level, what string) sarifNotification {
 		Message: sarifMessage{sarifText("the waiver " + w.ID + " " + what + " (" + w.Reason + ")")}}
 }
 
-// inFile are what a location says after the file: the place in a manifest, the
+// They are what a location says after the file: the place in a manifest, the
 // entry of a kubeconfig, which of several certificates.
-var inFile = []*regexp.Regexp{
-	regexp.MustCompile(`(?i)\.(?:ya?ml|json)(#)`),
-	regexp.MustCompile(`(#)(?:users|clusters|[A-Z][A-Za-z0-9]*)/`),
-	regexp.MustCompile(`(#)[0-9]+$`),
-}
+var (
+	inManifest   = regexp.MustCompile(`(?i)\.(?:ya?ml|json)(#)`)
+	inKubeconfig = regexp.MustCompile(`(#)(?:users|clusters|[A-Z][A-Za-z0-9]*)/`)
+	inSeveral    = regexp.MustCompile(`(#)[0-9]+$`)
+)
 
 // at is the file that a result is about.
 func (s *sarif) at(cluster string, source report.Source, location string) sarifLocation {
@@ -315,7 +315,7 @@ func (s *sarif) at(cluster string, source report.Source, location string) sarifL
 // fileIn splits a location into a file and what it says after that.
 func fileIn(location string) (file, entry string) {
 	end := len(location)
-	for _, r := range inFile {
+	for _, r := range []*regexp.Regexp{inManifest, inKubeconfig, inSeveral} {
 		if at := r.FindStringSubmatchIndex(location); at != nil {
 			end = min(end, at[2])
 		}
