@@ -42,7 +42,7 @@ type progress struct {
 // newProgress begins to tell. A quiet one tells nothing.
 func newProgress(err io.Writer, quiet bool) *progress {
 	p := &progress{err: err, quiet: quiet, began: time.Now(), said: time.Now(), stop: make(chan struct{})}
-	if !quiet && isTerminal(err) {
+	if columns, _ := size(err); !quiet && columns > 0 { // a terminal that nobody gave a size has no room for a bar
 		p.bars = mpb.New(mpb.WithOutput(err), mpb.WithWidth(30), mpb.WithRefreshRate(100*time.Millisecond))
 	} else if !quiet {
 		go p.beat()

@@ -15,13 +15,15 @@ import (
 // its users do so again, and to read a CA is to check its own signature: a third of
 // a millisecond for AKS's 4,096 bits, more than a handshake takes.
 //
-// It remembers the last thousand, for as long as they are of an ordinary size. nil
-// remembers nothing. It is safe for concurrent use.
+// It remembers the last thousand, where they are of an ordinary size. What it hands
+// out is shared: nobody writes to what a certificate points to. nil remembers
+// nothing. It is safe for concurrent use.
 type Memory struct{ last *lru.Cache }
 
 const (
-	remembered     = 1024     // certificates and files; of AKS's size, some 8 MiB
+	remembered     = 1024     // certificates and files; of AKS's, some 8 MiB
 	mostRemembered = 16 << 10 // octets of one
+	mostHeld       = 4        // certificates in one file: a CA, and the one before it
 )
 
 // NewMemory remembers nothing yet.
@@ -50,6 +52,9 @@ func (m *Memory) Read(data []byte) ([]certs.Certificate, []certs.Problem) {
 	}
 	var h held
 	h.found, h.problems = certs.Read(data)
+	if len(h.found)+len(h.problems) > mostHeld {
+		return h.found, h.problems
+	}
 	m.last.Add(sum, h)
 	for _, c := range h.found {
 		if c.DER != nil && c.Malformed == "" {

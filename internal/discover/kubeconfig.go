@@ -130,7 +130,7 @@ func load(ctx context.Context, rules *clientcmd.ClientConfigLoadingRules) (*api.
 	case r := <-done:
 		return r.config, r.err
 	case <-ctx.Done(): // a named pipe that nobody writes to
-		return nil, &Error{"reading the kubeconfig took longer than the run may", "give it more time with --timeout, or name another with --kubeconfig"}
+		return nil, waited(ctx, "reading the kubeconfig", "give it more time with --timeout, or name another with --kubeconfig")
 	}
 }
 

@@ -59,7 +59,7 @@ func List(ctx context.Context, r io.Reader, name string) (Listed, []report.Gap, 
 	select {
 	case got = <-done:
 	case <-ctx.Done():
-		return Listed{}, nil, &Error{fmt.Sprintf("reading the clusters file %q took longer than the run may", name), "give it more time with --timeout"}
+		return Listed{}, nil, waited(ctx, fmt.Sprintf("reading the clusters file %q", name), "give it more time with --timeout")
 	}
 	if got.err != nil && len(got.data) == 0 {
 		return Listed{}, nil, &Error{fmt.Sprintf("reading the clusters file %q: %s", name, reason(got.err)), oneALine}
@@ -73,11 +73,22 @@ func List(ctx context.Context, r io.Reader, name string) (Listed, []report.Gap, 
 	case len(got.data) > maxList:
 		l.gap(0, report.ReasonTruncated, fmt.Sprintf("is larger than %d MiB; the rest is left out", maxList>>20))
 	}
+	if len(l.seen)+len(l.gaps) == 0 {
+		l.gaps = append(l.gaps, report.Gap{Source: report.SourceARM, Count: 1, Location: name, Reason: report.ReasonNotFound, Message: name + " names no cluster", Hint: oneALine})
+	}
 	if l.more > 0 {
 		l.gaps = append(l.gaps, report.Gap{Source: report.SourceARM, Count: l.more, Location: name, Reason: report.ReasonMalformed,
 			Message: fmt.Sprintf("%s: %d more lines cannot be used", name, l.more), Hint: oneALine})
 	}
 	return l.found, l.gaps, nil
+}
+
+// waited is why nothing came while ctx lasted.
+func waited(ctx context.Context, what, hint string) error {
+	if cause := context.Cause(ctx); !errors.Is(cause, context.DeadlineExceeded) {
+		return fmt.Errorf("%s: %w", what, cause) // a signal, which says so
+	}
+	return &Error{what + " took longer than the run may", hint}
 }
 
 // reason is err without the path, which the message has already.
@@ -131,7 +142,7 @@ func (l *listReader) read(data []byte) {
 
 func (l *listReader) line(n int, text string) {
 	text = strings.TrimSpace(text)
-	if text == "" || strings.HasPrefix(text, "#") {
+	if text == "" || strings.HasPrefix(text, "#") || text == "[" || text == "]" || text == "[]" { // az's own format is JSON
 		return
 	}
 	if len(text) > maxLine {

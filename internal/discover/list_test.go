@@ -43,7 +43,10 @@ func TestList(t *testing.T) {
 		contexts      []string
 		gaps          []string // what each message ends with
 	}{
-		{"nothing", "", nil, nil, nil},
+		{"nothing", "", nil, nil, []string{"l names no cluster"}},
+		{"comments alone", "# none\n\n", nil, nil, []string{"l names no cluster"}},
+		{"JSON", "[\n  \"" + webID + "\"\n]\n", []string{webID}, nil, nil},
+		{"an empty list as JSON", "[]\n", nil, nil, []string{"l names no cluster"}},
 		{"az's tsv", webID + "\n" + blogID + "\n", []string{webID, blogID}, nil, nil},
 		{"no newline at the end", webID, []string{webID}, nil, nil},
 		{"more columns", webID + "\tWeb\twesteurope\n", []string{webID}, nil, nil},
@@ -89,7 +92,7 @@ func TestList(t *testing.T) {
 				t.Fatalf("gaps %+v", gaps)
 			}
 			for i, g := range gaps {
-				if !strings.HasSuffix(g.Message, test.gaps[i]) || !strings.HasPrefix(g.Location, "l:") || g.Count != 1 || g.Hint == "" {
+				if !strings.HasSuffix(g.Message, test.gaps[i]) || !strings.HasPrefix(g.Location, "l") || g.Count != 1 || g.Hint == "" {
 					t.Errorf("gap %+v, want %q", g, test.gaps[i])
 				}
 			}
@@ -129,6 +132,11 @@ func TestListBounds(t *testing.T) {
 	r, w := io.Pipe()
 	defer w.Close()
 	if _, _, err = List(ctx, r, "-"); err == nil || !strings.Contains(err.Error(), "took longer") {
+		t.Errorf("error %v", err)
+	}
+	gone, end := context.WithCancelCause(t.Context())
+	end(errors.New("interrupted"))
+	if _, _, err = List(gone, r, "-"); err == nil || strings.Contains(err.Error(), "longer") || !strings.HasSuffix(err.Error(), "interrupted") {
 		t.Errorf("error %v", err)
 	}
 }

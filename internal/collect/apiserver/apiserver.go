@@ -1,10 +1,10 @@
 // Package apiserver brings home the certificates that an API server presents in
 // its TLS handshake, whether or not anybody would trust them.
 //
-// There are two ways to them. The first is crypto/tls, as kubectl uses it, with
-// every version and cipher suite it has. Where that refuses what the server
-// sent, a second way (bare.go) reads the Certificate message itself and refuses
-// nothing.
+// There are three ways to them. The first is crypto/tls, as kubectl uses it, with
+// every version and cipher suite it has. Where that or the server refuses, a second
+// way (bare.go) reads the Certificate message itself and refuses nothing. The third
+// is crypto/tls with the key exchanges that the first leaves out (hybrid).
 package apiserver
 
 import (

@@ -169,8 +169,8 @@ func shake(ctx context.Context, conn net.Conn, name string, exchanges []tls.Curv
 	return chain, err
 }
 
-// curable reports whether the second way could bring what the first did not: it
-// can where the peer spoke TLS and one side then refused the other. Some servers
+// curable reports whether another way could bring what the first did not: it can
+// where the peer spoke TLS and one side then refused the other. Some servers
 // refuse a hello by closing or resetting the connection.
 func curable(err error) bool {
 	var failed *handshakeError
