@@ -33,7 +33,9 @@ func TestReadBack(t *testing.T) {
 }
 
 func TestPrometheusLint(t *testing.T) {
-	for _, r := range []*report.Report{clean(), ill(), fleet(50)} {
+	sample := clean()
+	sample.Sampling = "per-pool=1"
+	for _, r := range []*report.Report{clean(), ill(), fleet(50), sample} {
 		problems, err := promlint.New(bytes.NewReader(drawn(t, Prometheus, r))).Lint()
 		if err != nil || len(problems) > 0 {
 			t.Errorf("%v %v", problems, err)

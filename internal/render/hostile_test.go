@@ -30,6 +30,7 @@ func everywhere(s string) *report.Report { return filled(s, true) }
 // a role, a reason.
 func filled(s string, words bool) *report.Report {
 	r := ill()
+	r.Sampling = s
 	var walk func(v reflect.Value)
 	walk = func(v reflect.Value) {
 		switch v.Kind() {

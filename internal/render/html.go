@@ -60,7 +60,7 @@ func htmlHead(w io.Writer, r *report.Report, style []byte) {
 <style>%s</style>
 </head>
 <body>
-`, base64.StdEncoding.EncodeToString(sum[:]), r.AsOf.UTC().Format("2006-01-02"), template.HTMLEscapeString(htmlVisible(string(r.Outcome))), style)
+`, base64.StdEncoding.EncodeToString(sum[:]), r.AsOf.UTC().Format("2006-01-02"), template.HTMLEscapeString(htmlVisible(lines(string(r.Outcome), sampled(r)))), style)
 }
 
 // A text longer than htmlLong is folded, and its first htmlCut characters stand for

@@ -428,6 +428,9 @@ func htmlSentence(r *report.Report) string {
 	} else {
 		s += " Part of what was asked for could not be examined."
 	}
+	if r.Sampling != "" {
+		s += " This is " + sampled(r) + "."
+	}
 	if n, _ := places(r); n > 0 {
 		s += " See " + htmlCounted(n, "place") + " under Not examined."
 	}
@@ -446,9 +449,6 @@ func htmlNotes(p *htmlPage) []string {
 	}
 	if r.Shard != nil {
 		list = append(list, fmt.Sprintf("This is part %d of %d of an audit of %s.", r.Shard.Index+1, r.Shard.Count, htmlCounted(r.Shard.Fleet, "cluster")))
-	}
-	if r.Sampling != "" {
-		list = append(list, "Not every node was asked: "+htmlVisible(r.Sampling)+".")
 	}
 	return list
 }

@@ -115,6 +115,9 @@ func suites(r *report.Report) []*suite {
 		s := byCluster[cluster]
 		if s == nil {
 			s = &suite{names: map[[2]string]int{}, junitSuite: junitSuite{Name: Visible(cmp.Or(l.name(cluster), "no cluster")), Properties: []junitProperty{{"outcome", string(r.Outcome)}}}}
+			if r.Sampling != "" {
+				s.Properties = append(s.Properties, junitProperty{"sampling", Visible(sampled(r))})
+			}
 			byCluster[cluster], order = s, append(order, s)
 		}
 		return s

@@ -20,7 +20,7 @@ import (
 // mention; what is prose has all of that escaped.
 func Markdown(w io.Writer, r *report.Report) error {
 	m := markdown{lookup: newLookup(r), r: r}
-	fmt.Fprintf(&m.b, "## akscert: %s\n\n%s\n", r.Outcome, m.verdict())
+	fmt.Fprintf(&m.b, "## akscert: %s\n\n%s\n", lines(string(r.Outcome), prose(sampled(r))), m.verdict())
 	m.certificates()
 	m.rotation()
 	m.found()

@@ -58,6 +58,9 @@ func Nagios(w io.Writer, r *report.Report) error {
 	if n := len(waivers(r, report.WaiverExpired)); n > 0 {
 		line += fmt.Sprintf("; %s expired", counted(n, "waiver"))
 	}
+	if sample := sampled(r); sample != "" {
+		line += "; " + onOneLine(sample)
+	}
 	if r.Outcome == report.OutcomeInterrupted {
 		line += "; interrupted"
 	}

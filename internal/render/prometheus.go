@@ -171,6 +171,7 @@ func ofAudit(r *report.Report) []family {
 	if r.Shard != nil {
 		shard = labels{{"shard", fmt.Sprintf("%d/%d", r.Shard.Index, r.Shard.Count)}}
 	}
+	nodes := append(slices.Clone(shard), [2]string{"sampling", r.Sampling})
 	one := func(name, help string, value float64) family {
 		return family{name, help, []sample{{shard, value}}}
 	}
@@ -181,6 +182,7 @@ func ofAudit(r *report.Report) []family {
 	return []family{
 		{"akscert_waiver", "1 for each waiver that the audit was given, with what became of it: used, unused, expired.", given.atMost(1)},
 		one("akscert_audit_complete", "Whether all that was asked for was examined.", map[bool]float64{true: 1}[r.Complete]),
+		{"akscert_audit_sampled", "Whether only a sample of the nodes was asked; the label says which.", []sample{{nodes, map[bool]float64{true: 1}[r.Sampling != ""]}}},
 		one("akscert_audit_exit_code", "The exit code of the audit: 0 nothing, 1 findings, 3 incomplete, 130 or 143 interrupted.", float64(r.ExitCode)),
 		one("akscert_audit_last_run_timestamp_seconds", "When the audit began, in seconds since 1970.", seconds(r.StartedAt)),
 		one("akscert_audit_duration_seconds", "How long the audit took.", r.DurationSeconds),

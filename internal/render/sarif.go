@@ -74,6 +74,9 @@ func SARIF(w io.Writer, r *report.Report, rules []SARIFRule, in Checkout) error 
 		*told = append(*told, sarifNotification{Descriptor: sarifDescriptor{"results-cut"}, Level: "warning",
 			Message: sarifMessage{fmt.Sprintf("%d more results, the least severe, are left out: see the report in another format", cut)}})
 	}
+	if sample := sampled(r); sample != "" {
+		*told = append(*told, sarifNotification{Descriptor: sarifDescriptor{"sampled"}, Level: "note", Message: sarifMessage{sarifText(sample)}})
+	}
 	for _, g := range r.Gaps {
 		*told = append(*told, s.gap(g))
 	}

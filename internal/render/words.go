@@ -247,7 +247,19 @@ func result(r *report.Report, look Look) string {
 	if r.Summary.Waived > 0 {
 		line += fmt.Sprintf("; %d waived", r.Summary.Waived)
 	}
+	if sample := sampled(r); sample != "" {
+		line += "; " + Visible(sample)
+	}
 	return line + fmt.Sprintf(" (as of %s, exit %d)", date(&r.AsOf), r.ExitCode)
+}
+
+// sampled says that not every node was asked, and which were; "" where all were.
+// What a sample leaves out is no gap, so that nothing else tells of it.
+func sampled(r *report.Report) string {
+	if r.Sampling == "" {
+		return ""
+	}
+	return "only a sample of the nodes: " + r.Sampling
 }
 
 func outcomeColor(o report.Outcome) string {
