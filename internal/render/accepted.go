@@ -3,6 +3,7 @@ package render
 import (
 	"fmt"
 	"io"
+	"slices"
 
 	"github.com/akscert/akscert/pkg/report"
 )
@@ -21,7 +22,7 @@ func accept(w io.Writer, r *report.Report, look Look) {
 		covered[expired] = append(covered[expired], what)
 	}
 	for _, f := range r.Findings {
-		add(f.Waiver, f.ExpiredWaiver, fmt.Sprintf("%s  %s: %s", paint(Visible(string(f.Severity)), string(f.Severity), look.Color), Visible(f.Rule), whose(r, f.Cluster)+Visible(f.Message)))
+		add(f.Waiver, f.ExpiredWaiver, fmt.Sprintf("%s  %s: %s", severity(f, look), Visible(f.Rule), whose(r, f.Cluster)+Visible(f.Message)))
 	}
 	for _, g := range r.Gaps {
 		add(g.Waiver, g.ExpiredWaiver, fmt.Sprintf("not examined: %s (%s)", whose(r, g.Cluster)+Visible(g.Message), Visible(string(g.Reason))))
@@ -54,12 +55,42 @@ func accept(w io.Writer, r *report.Report, look Look) {
 	}
 }
 
+// severity is a finding's, in a colour that is no alarm where it is waived.
+func severity(f report.Finding, look Look) string {
+	as := string(f.Severity)
+	if f.Waiver != nil {
+		as = "info"
+	}
+	return paint(Visible(string(f.Severity)), as, look.Color)
+}
+
 // waivedBy is what stands behind a row that is waived.
 func waivedBy(waiver *report.Waived) string {
 	if waiver == nil {
 		return ""
 	}
 	return " (waived by " + Visible(waiver.ID) + ")"
+}
+
+// waivedRows are the waivers, by the certificate's id, of those rows that are not
+// ok and of which all that was found is waived or only informs: nobody has to act
+// on their state.
+func waivedRows(r *report.Report) map[string][]report.Waived {
+	rows, acute := map[string][]report.Waived{}, map[string]bool{}
+	for _, f := range r.Findings {
+		switch {
+		case f.Waiver == nil:
+			acute[f.Certificate] = acute[f.Certificate] || f.Severity != report.SeverityInfo
+		case !slices.Contains(rows[f.Certificate], *f.Waiver):
+			rows[f.Certificate] = append(rows[f.Certificate], *f.Waiver)
+		}
+	}
+	for _, c := range r.Certificates {
+		if acute[c.ID] || c.State == report.StateOK {
+			delete(rows, c.ID)
+		}
+	}
+	return rows
 }
 
 // waivedUntil is the day until which nothing needs a remedy, for every finding

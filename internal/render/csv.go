@@ -22,7 +22,7 @@ func CSV(out io.Writer, r *report.Report) error {
 	columns := csvColumns()
 	writeCells(w, columns)
 	line := make([]string, len(columns))
-	l := newLookup(r)
+	l, waived := newLookup(r), waivedRows(r)
 	write := func(cells map[string]string) {
 		for i, name := range columns {
 			line[i] = cells[name]
@@ -32,6 +32,7 @@ func CSV(out io.Writer, r *report.Report) error {
 	for _, c := range r.Certificates {
 		cells := l.csvCertificate(c)
 		cells["kind"] = "certificate"
+		csvWaivers(cells, waived[c.ID])
 		write(cells)
 	}
 	for _, f := range r.Findings {
@@ -83,6 +84,20 @@ func csvWaiver(cells map[string]string, by *report.Waived, expired string) {
 	if by != nil {
 		cells["waiver"], cells["waiver_expires"], cells["waiver_reason"] = text(by.ID), text(by.Expires), text(by.Reason)
 	}
+}
+
+// csvWaivers says of a certificate what each of its findings says, and until when
+// all of it holds.
+func csvWaivers(cells map[string]string, all []report.Waived) {
+	var ids, reasons []string
+	until := ""
+	for _, w := range all {
+		ids, reasons = append(ids, w.ID), append(reasons, w.Reason)
+		if until == "" || w.Expires < until {
+			until = w.Expires
+		}
+	}
+	cells["waiver"], cells["waiver_expires"], cells["waiver_reason"] = text(strings.Join(ids, " ")), text(until), text(strings.Join(reasons, "; "))
 }
 
 // nodesOf is the nodes that a gap stands for.

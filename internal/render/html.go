@@ -82,7 +82,13 @@ func htmlWords(r *report.Report) template.FuncMap {
 		"stamp": func(t *time.Time) string { return t.UTC().Format(time.RFC3339) },
 		"left":  func(c *report.Certificate) string { return left(*c) },
 		"when":  func(c *report.Certificate) string { return when(*c) },
-		"life":  newHTMLLife,
+		"life": func(row htmlRow) htmlLife {
+			b := newHTMLLife(row.C)
+			if row.Waived {
+				b.Class = "info"
+			}
+			return b
+		},
 		"ticks": func() []htmlTick { return htmlTicks(r.AsOf) },
 		"grid": func() []string {
 			var at []string

@@ -65,6 +65,7 @@ type htmlTable struct {
 type htmlRow struct {
 	ID       string
 	C        *report.Certificate
+	Waived   bool
 	Findings []htmlFinding
 }
 
@@ -331,10 +332,10 @@ func (t *htmlTodo) add(f htmlFinding, g *htmlGroup) {
 
 // certificates makes the rows; those that are ok are folded where they are many.
 func (b *htmlBuilder) certificates() {
-	fold := b.R.Summary.States.OK > htmlMostOK
+	fold, waived := b.R.Summary.States.OK > htmlMostOK, waivedRows(b.R)
 	for i := range b.R.Certificates {
 		c := &b.R.Certificates[i]
-		row := htmlRow{C: c, Findings: b.found[i]}
+		row := htmlRow{C: c, Waived: waived[c.ID] != nil, Findings: b.found[i]}
 		if len(row.Findings) > 0 {
 			row.ID = fmt.Sprintf("k%d", i+1)
 		}

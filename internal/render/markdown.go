@@ -103,13 +103,17 @@ func (m *markdown) section(title, before string, n int, draw func(i int) string,
 }
 
 func (m *markdown) certificates() {
+	accepted := waivedRows(m.r)
 	row := func(i int) string {
 		c := m.r.Certificates[i]
-		cluster := ""
+		cluster, waived := "", ""
+		if accepted[c.ID] != nil {
+			waived = ", waived"
+		}
 		if len(m.r.Clusters) > 1 {
 			cluster = " " + code(m.name(c.Cluster)) + " |"
 		}
-		return fmt.Sprintf("| %s | %s | %s | %s | %s |%s %s | %s |\n", code(string(c.State)), left(c), when(c), life(c, false, Look{}), code(string(c.Role)),
+		return fmt.Sprintf("| %s%s | %s | %s | %s | %s |%s %s | %s |\n", code(string(c.State)), waived, left(c), when(c), life(c, false, Look{}), code(string(c.Role)),
 			cluster, code(spot(c.Node, c.Location)), code(c.Subject))
 	}
 	cluster, rule := "", ""

@@ -60,9 +60,14 @@ type column struct {
 }
 
 func columns(r *report.Report, look Look) []column {
-	names := clusterNames(r)
+	names, waived := clusterNames(r), waivedRows(r)
 	list := []column{
-		{head: "STATE", cell: func(c report.Certificate) string { return paint(Visible(string(c.State)), string(c.State), look.Color) }},
+		{head: "STATE", cell: func(c report.Certificate) string {
+			if waived[c.ID] != nil {
+				return paint(Visible(string(c.State))+", waived", "info", look.Color)
+			}
+			return paint(Visible(string(c.State)), string(c.State), look.Color)
+		}},
 		{head: "EXPIRES", cell: left},
 		{head: "NOT AFTER", yield: 2, cell: when},
 		{head: "LIFE", yield: 1, cell: func(c report.Certificate) string { return life(c, look.Width > 0, look) }},

@@ -113,3 +113,68 @@ func TestMarkdownDeadlines(t *testing.T) {
 		}
 	}
 }
+
+// A row says that it is waived where its state stands, and not in the colour of an
+// alarm: where all that counts against it is waived, and only there.
+func TestWaivedRowsAreMarked(t *testing.T) {
+	r := blank()
+	r.Clusters = append(r.Clusters, cluster("prod"))
+	id := r.Clusters[0].ID
+	add(r, id, report.SourceNode, report.RoleOther, "", "whole", -5, report.StateExpired, "")
+	add(r, id, report.SourceNode, report.RoleOther, "", "half", 5, report.StateCritical, "")
+	add(r, id, report.SourceNode, report.RoleOther, "", "twice", 50, report.StateWarning, "")
+	add(r, id, report.SourceNode, report.RoleOther, "", "bare", 60, report.StateWarning, "")
+	add(r, id, report.SourceNode, report.RoleOther, "", "fine", 600, report.StateOK, "")
+	r.Waivers = []report.Waiver{{ID: "a", Kind: report.WaiverOfFindings, Expires: "2026-12-31", Reason: "moving"}, {ID: "b", Kind: report.WaiverOfFindings, Expires: "2026-10-31", Reason: "known"}}
+	a, b := r.Waivers[0].Waived(), r.Waivers[1].Waived()
+	for i := range 3 {
+		r.Findings[i].Waiver = &a
+	}
+	r.Findings = append(r.Findings,
+		report.Finding{Rule: "rotation-overdue", Severity: report.SeverityWarning, Cluster: id, Certificate: r.Certificates[1].ID, Message: "late"},
+		report.Finding{Rule: "rotation-overdue", Severity: report.SeverityWarning, Cluster: id, Certificate: r.Certificates[2].ID, Message: "late", Waiver: &b},
+		report.Finding{Rule: "ca-mismatch", Severity: report.SeverityWarning, Cluster: id, Certificate: r.Certificates[4].ID, Message: "differs", Waiver: &b},
+		report.Finding{Rule: "serving-self-signed", Severity: report.SeverityInfo, Cluster: id, Certificate: r.Certificates[0].ID, Message: "so it is"})
+	r.Sort()
+	r.Conclude(0, false)
+	table := func(look Look) func(io.Writer, *report.Report) error {
+		return func(w io.Writer, r *report.Report) error { return Table(w, r, look) }
+	}
+	for name, test := range map[string]struct {
+		draw func(io.Writer, *report.Report) error
+		want []string // in a line with the row's place, in order: whole, half, twice, bare, fine
+	}{
+		"table":    {table(Look{All: true}), []string{"expired, waived  5 days ago ", "critical         in 5 days ", "warning, waived  in 50 days ", "warning          in 60 days ", "ok               in 600 days "}},
+		"wide":     {table(Look{All: true, Wide: true}), []string{"expired, waived ", "critical  ", "warning, waived ", "warning  ", "ok  "}},
+		"colour":   {table(Look{All: true, Color: true}), []string{"\x1b[2mexpired, waived\x1b[0m ", "\x1b[31mcritical\x1b[0m ", "\x1b[2mwarning, waived\x1b[0m ", "\x1b[33mwarning\x1b[0m ", "\x1b[32mok\x1b[0m "}},
+		"markdown": {Markdown, []string{"| `expired`, waived | ", "| `critical` | ", "| `warning`, waived | ", "| `warning` | ", "| `ok` | "}},
+		"html": {HTML, []string{`<td role="cell"><span class="s info"><b>expired</b></span><br><span class="small">waived</span></td>`, `<span class="s critical solid"><b>critical</b></span></td>`,
+			`<span class="s info"><b>warning</b></span><br><span class="small">waived</span></td>`, `<span class="s warning"><b>warning</b></span></td>`, `<span class="s ok"><b>ok</b></span></td>`}},
+		"csv": {CSV, []string{",a,2026-12-31,moving,,sha256:", ",,,,,sha256:", `,a b,2026-10-31,"moving; known",,sha256:`, ",,,,,sha256:", ",,,,,sha256:"}},
+	} {
+		out := string(drawn(t, test.draw, r))
+		for i, place := range []string{"whole", "half", "twice", "bare", "fine"} {
+			row := ""
+			for line := range strings.Lines(out) {
+				if strings.Contains(line, place) && (strings.Contains(line, "CN=other") || name == "html") && !strings.Contains(line, "<li>") {
+					row = line
+				}
+			}
+			if !strings.Contains(row, test.want[i]) {
+				t.Errorf("%s: no %q in the row %q of\n%s", name, test.want[i], row, out)
+			}
+		}
+		if read := readers()[name]; read != nil {
+			read(t, []byte(out), r)
+		}
+	}
+	out := string(drawn(t, table(Look{Color: true}), r))
+	for _, want := range []string{"\x1b[2mwarning\x1b[0m  ca-mismatch: differs (waived by b)", "     \x1b[2mexpired\x1b[0m  certificate-expired: "} {
+		if !strings.Contains(out, want) {
+			t.Errorf("no %q in\n%s", want, out)
+		}
+	}
+	if out := string(drawn(t, HTML, r)); strings.Count(out, `class="life info"`) != 2 {
+		t.Errorf("lives of what is waived are not drawn so:\n%s", out)
+	}
+}

@@ -24,7 +24,7 @@ func found(w io.Writer, r *report.Report, look Look) {
 			fmt.Fprintln(w, "\nAlso found")
 			first = false
 		}
-		fmt.Fprintf(w, "  %s  %s: %s\n", paint(Visible(string(f.Severity)), string(f.Severity), look.Color), Visible(f.Rule), whose(r, f.Cluster)+Visible(f.Message)+waivedBy(f.Waiver))
+		fmt.Fprintf(w, "  %s  %s: %s\n", severity(f, look), Visible(f.Rule), whose(r, f.Cluster)+Visible(f.Message)+waivedBy(f.Waiver))
 	}
 }
 
