@@ -47,7 +47,7 @@ expires next, what to do, and what could not be looked at.`,
 				return err
 			}
 			defer cancel()
-			judge, err := j.read(s, now)
+			judge, err := j.read(ctx, s, now)
 			if err != nil {
 				return err
 			}

@@ -38,7 +38,7 @@ akscert audit, or az, at it.`,
   akscert demo --serve`,
 		Args: noArguments,
 		RunE: func(c *cobra.Command, _ []string) (err error) {
-			judge, err := j.read(s, now)
+			judge, err := j.read(c.Context(), s, now)
 			if err != nil {
 				return err
 			}

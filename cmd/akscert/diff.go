@@ -30,7 +30,7 @@ be looked at. It exits 1 when something got worse, and 0 otherwise.`,
 			return nil
 		},
 		RunE: func(c *cobra.Command, args []string) error {
-			judge, err := j.read(s, now)
+			judge, err := j.read(c.Context(), s, now)
 			if err != nil {
 				return err
 			}

@@ -40,10 +40,12 @@ func (j judge) examine(ctx context.Context, e examination) (*report.Report, erro
 			cancel(failed) // nobody reads what would still come
 		}
 	}
-	if stream {
+	// What inspect is given may turn out to be nothing, which leaves stdout empty.
+	if stream && len(e.targets) > 0 && e.targets[0].Operand == "" {
 		header := a.Header()
 		header.Tool, header.StartedAt = tool(), j.started.UTC().Truncate(time.Second)
 		write(header)
+		*j.begun = true
 	}
 	if e.progress != nil {
 		e.progress.expect(len(e.targets))

@@ -141,6 +141,17 @@ func completeFormats(c *cobra.Command, offered []string) {
 	}
 }
 
+// isFile reports whether w is the regular file of that path.
+func isFile(w io.Writer, path string) bool {
+	f, ok := w.(*os.File)
+	if !ok {
+		return false
+	}
+	out, errOut := f.Stat()
+	file, err := os.Stat(path)
+	return errOut == nil && err == nil && out.Mode().IsRegular() && os.SameFile(out, file)
+}
+
 // reportFile is a --report.
 type reportFile struct {
 	format
@@ -149,7 +160,7 @@ type reportFile struct {
 
 // readReports reads the values of --report. What can be told before an audit
 // begins is told then: it may take a quarter of an hour.
-func readReports(values []string) ([]reportFile, error) {
+func readReports(values []string, stdout io.Writer) ([]reportFile, error) {
 	var files []reportFile
 	for _, value := range values {
 		name, path, ok := strings.Cut(value, "=")
@@ -164,6 +175,9 @@ func readReports(values []string) ([]reportFile, error) {
 			if sameFile(have.path, path) {
 				return nil, hinted{fmt.Errorf("two reports would be written to %s", path), "give each --report a file of its own"}
 			}
+		}
+		if isFile(stdout, path) {
+			return nil, hinted{fmt.Errorf("two reports would be written to %s: it is stdout, too", path), "give --report a file of its own"}
 		}
 		if info, err := os.Stat(filepath.Dir(path)); err != nil || !info.IsDir() {
 			if err == nil {

@@ -114,14 +114,14 @@ func TestReadReports(t *testing.T) {
 	if err := os.Symlink("sub", in("sub2")); err != nil {
 		t.Skip(err)
 	}
-	if files, err := readReports([]string{"json=" + in("old"), "csv=" + in("new"), "yaml=" + in("sub/new")}); err != nil || len(files) != 3 {
+	if files, err := readReports([]string{"json=" + in("old"), "csv=" + in("new"), "yaml=" + in("sub/new")}, nil); err != nil || len(files) != 3 {
 		t.Errorf("%v %v", files, err)
 	}
 	if _, err := os.Stat(in("new")); err == nil {
 		t.Error("it wrote one")
 	}
 	for _, twice := range [][2]string{{"old", "old"}, {"old", "link"}, {"new", "sub/../new"}, {"sub/new", "sub2/new"}} {
-		if _, err := readReports([]string{"json=" + in(twice[0]), "csv=" + dir + "/" + twice[1]}); err == nil || !strings.Contains(err.Error(), "two reports") {
+		if _, err := readReports([]string{"json=" + in(twice[0]), "csv=" + dir + "/" + twice[1]}, nil); err == nil || !strings.Contains(err.Error(), "two reports") {
 			t.Errorf("%v: %v", twice, err)
 		}
 	}
@@ -135,7 +135,7 @@ func TestReadReports(t *testing.T) {
 		probe.Close()
 		t.Skip("nothing is closed to this user")
 	}
-	if _, err := readReports([]string{"json=" + in("closed/r.json")}); !errors.Is(err, fs.ErrPermission) {
+	if _, err := readReports([]string{"json=" + in("closed/r.json")}, nil); !errors.Is(err, fs.ErrPermission) {
 		t.Errorf("a folder that cannot be written: %v", err)
 	}
 }

@@ -40,7 +40,7 @@ Without an operand it reads standard input, which - names too.`,
 				return err
 			}
 			defer cancel()
-			judge, err := j.read(s, now)
+			judge, err := j.read(ctx, s, now)
 			if err != nil {
 				return err
 			}

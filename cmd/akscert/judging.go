@@ -117,9 +117,10 @@ type judge struct {
 	files    []reportFile
 	annotate render.CI // "" for nobody
 	waived   *waiver.Set
+	begun    *bool // a stream's header is written
 }
 
-func (j judging) read(s streams, now time.Time) (judge, error) {
+func (j judging) read(ctx context.Context, s streams, now time.Time) (judge, error) {
 	policy, err := lifetime.NewPolicy(j.warnAt, j.criticalAt)
 	if err != nil {
 		return judge{}, hinted{err, "points are a share of the lifetime used, as 80%, or a time left, as 30d, 36h or 2w; give both --warn-at and --critical-at"}
@@ -137,7 +138,7 @@ func (j judging) read(s streams, now time.Time) (judge, error) {
 	if err != nil {
 		return judge{}, err
 	}
-	waived, err := readWaivers(j.waivers, asOf)
+	waived, err := readWaivers(ctx, j.waivers, asOf)
 	if err != nil {
 		return judge{}, err
 	}
@@ -145,11 +146,11 @@ func (j judging) read(s streams, now time.Time) (judge, error) {
 	if err != nil {
 		return judge{}, err
 	}
-	files, err := readReports(j.reports)
+	files, err := readReports(j.reports, s.out)
 	if err != nil {
 		return judge{}, err
 	}
-	return judge{judging: j, s: s, policy: policy, asOf: asOf, started: now, files: files, annotate: annotate, waived: waived}, nil
+	return judge{judging: j, s: s, policy: policy, asOf: asOf, started: now, files: files, annotate: annotate, waived: waived, begun: new(bool)}, nil
 }
 
 // instant is what --now says, or else now.
@@ -188,7 +189,14 @@ func (j judge) finish(r *report.Report) error {
 		return j.draw(r)
 	}
 	// All but the end is written already.
-	return j.deliver(r, func(w io.Writer) error { return render.Line(w, r.Closing()) })
+	return j.deliver(r, func(w io.Writer) error {
+		if !*j.begun {
+			if err := render.Line(w, r.Header()); err != nil {
+				return err
+			}
+		}
+		return render.Line(w, r.Closing())
+	})
 }
 
 // draw prints r.

@@ -19,9 +19,21 @@ func main() {
 	go func() {
 		first := <-signals
 		cancel(interrupted{first})
-		os.Exit(interrupted{<-signals}.code()) // twice: they mean it
+		os.Exit(interrupted{again(signals, first)}.code())
 	}()
 	os.Exit(run(ctx, os.Args[1:], os.Stdin, os.Stdout, os.Stderr, time.Now()))
+}
+
+// again waits for the second signal, which means at once. The same one within an
+// instant is not that: timeout(1) signals its child, and then the group that the
+// child is in.
+func again(signals <-chan os.Signal, first os.Signal) os.Signal {
+	const instant = 200 * time.Millisecond
+	for began := time.Now(); ; {
+		if s := <-signals; s != first || time.Since(began) > instant {
+			return s
+		}
+	}
 }
 
 // interrupted is the cause of a context that a signal ended.

@@ -29,7 +29,7 @@ code is that of an audit of all of it.`,
 			return nil
 		},
 		RunE: func(c *cobra.Command, args []string) error {
-			judge, err := j.read(s, now)
+			judge, err := j.read(c.Context(), s, now)
 			if err != nil {
 				return err
 			}

@@ -44,7 +44,7 @@ takes longer than a check may: run it by itself, and check what it saved.`,
 			if plugin {
 				to.out = &line
 			}
-			judge, err := j.read(to, now)
+			judge, err := j.read(c.Context(), to, now)
 			if err != nil {
 				return err
 			}

@@ -59,7 +59,7 @@ something could not be checked.`,
 				return err
 			}
 			defer cancel()
-			judge, err := j.read(s, now)
+			judge, err := j.read(ctx, s, now)
 			if err != nil {
 				return err
 			}

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"io"
@@ -79,12 +80,12 @@ Waivers that have expired are no error, and said to be.`,
 			}
 			return nil
 		},
-		RunE: func(_ *cobra.Command, args []string) error {
+		RunE: func(c *cobra.Command, args []string) error {
 			asOf, err := instant(at, now)
 			if err != nil {
 				return err
 			}
-			set, err := readWaivers(args[0], asOf)
+			set, err := readWaivers(c.Context(), args[0], asOf)
 			if err != nil {
 				return err
 			}
@@ -139,11 +140,11 @@ func (j judge) stale(r *report.Report) {
 }
 
 // readWaivers reads a file of waivers; none for "".
-func readWaivers(name string, asOf time.Time) (*waiver.Set, error) {
+func readWaivers(ctx context.Context, name string, asOf time.Time) (*waiver.Set, error) {
 	if name == "" {
 		return nil, nil
 	}
-	data, err := readBounded(name, waiver.MaxBytes)
+	data, err := readBounded(ctx, name, waiver.MaxBytes)
 	if err != nil {
 		return nil, hinted{fmt.Errorf("reading the waivers %q: %w", name, collect.Cause(err)), "akscert waiver --help shows what such a file has"}
 	}
@@ -161,11 +162,13 @@ func readWaivers(name string, asOf time.Time) (*waiver.Set, error) {
 
 // readBounded reads a file, and of one that is larger than most no more than it
 // takes to tell.
-func readBounded(name string, most int64) ([]byte, error) {
-	f, err := os.Open(name)
-	if err != nil {
-		return nil, err
-	}
-	defer f.Close()
-	return io.ReadAll(io.LimitReader(f, most+1))
+func readBounded(ctx context.Context, name string, most int64) ([]byte, error) {
+	return collect.Await(ctx, func() ([]byte, error) {
+		f, err := os.Open(name)
+		if err != nil {
+			return nil, err
+		}
+		defer f.Close()
+		return io.ReadAll(io.LimitReader(f, most+1))
+	})
 }
