@@ -46,7 +46,7 @@ func accept(w io.Writer, r *report.Report, look Look) {
 		const most = 5
 		rows := covered[waiver.ID]
 		for i, what := range rows {
-			if i == most && len(rows) > most+1 && !look.Wide {
+			if i == most && len(rows) > most+1 && !look.Wide && !look.All {
 				fmt.Fprintf(w, "     and %d more\n", len(rows)-most)
 				break
 			}

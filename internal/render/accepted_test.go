@@ -39,8 +39,11 @@ func TestTableWaived(t *testing.T) {
 			t.Errorf("no %q in\n%s", want, &narrow)
 		}
 	}
-	if err := Table(&wide, r, Look{Wide: true}); err != nil || strings.Count(wide.String(), "     critical  ca-mismatch: m") != 10 {
-		t.Errorf("%v\n%s", err, &wide)
+	for _, look := range []Look{{Wide: true}, {All: true}} {
+		wide.Reset()
+		if err := Table(&wide, r, look); err != nil || strings.Count(wide.String(), "     critical  ca-mismatch: m") != 10 {
+			t.Errorf("%+v: %v\n%s", look, err, &wide)
+		}
 	}
 
 	// A report that somebody else wrote.
