@@ -93,18 +93,31 @@ func waivedRows(r *report.Report) map[string][]report.Waived {
 	return rows
 }
 
-// waivedUntil is the day until which nothing needs a remedy, for every finding
-// that it helps against is waived or only informs; "" for none.
-func waivedUntil(r *report.Report, remedy string) string {
-	first := ""
+// byNeed is the remedies in the report's order, but those last that nobody has to
+// run now, for every finding that they help against is waived or only informs;
+// until is the day until which that holds of each of these.
+func byNeed(r *report.Report) (remedies []report.Remedy, until map[string]string) {
+	acute := map[string]bool{}
+	until = map[string]string{}
 	for _, f := range r.Findings {
+		first := until[f.RemedyID]
 		switch {
-		case f.RemedyID != remedy:
-		case f.Waiver == nil && f.Severity != report.SeverityInfo:
-			return ""
-		case f.Waiver != nil && (first == "" || f.Waiver.Expires < first):
-			first = f.Waiver.Expires
+		case f.Waiver == nil:
+			acute[f.RemedyID] = acute[f.RemedyID] || f.Severity != report.SeverityInfo
+		case first == "" || f.Waiver.Expires < first:
+			until[f.RemedyID] = f.Waiver.Expires
 		}
 	}
-	return first
+	var waived []report.Remedy
+	for _, remedy := range r.Remedies {
+		if acute[remedy.ID] {
+			delete(until, remedy.ID)
+		}
+		if until[remedy.ID] == "" {
+			remedies = append(remedies, remedy)
+		} else {
+			waived = append(waived, remedy)
+		}
+	}
+	return append(remedies, waived...), until
 }

@@ -156,8 +156,10 @@ func (b *htmlBuilder) of(cluster string) *htmlGroup {
 // sort puts everything where it belongs, and clusters in order, the worst first.
 func (b *htmlBuilder) sort() {
 	r := b.R
-	for i, remedy := range r.Remedies {
-		item := &htmlTodo{ID: fmt.Sprintf("do%d", i+1), Number: i + 1, R: remedy, Open: i < htmlMostTodo}
+	remedies, waived := byNeed(r)
+	for i, remedy := range remedies {
+		until := waived[remedy.ID]
+		item := &htmlTodo{ID: fmt.Sprintf("do%d", i+1), Number: i + 1, R: remedy, Until: until, Open: i < htmlMostTodo && until == ""}
 		b.Todo = append(b.Todo, item)
 		b.todo[remedy.ID] = item
 	}
@@ -303,7 +305,6 @@ func (b *htmlBuilder) findings() {
 		}
 	}
 	for _, do := range b.Todo {
-		do.Until = waivedUntil(r, do.R.ID)
 		do.Fold = len(do.Findings) > htmlMostFound
 	}
 	for _, g := range b.Groups {

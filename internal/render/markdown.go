@@ -175,8 +175,9 @@ func (m *markdown) todo() {
 			by[f.RemedyID] = f.By
 		}
 	}
-	m.section("What to do", "", len(m.r.Remedies), func(i int) string {
-		remedy := m.r.Remedies[i]
+	remedies, waived := byNeed(m.r)
+	m.section("What to do", "", len(remedies), func(i int) string {
+		remedy := remedies[i]
 		until := ""
 		if at := by[remedy.ID]; at != nil {
 			until = " (by " + at.UTC().Format("2006-01-02") + ")"
@@ -184,7 +185,7 @@ func (m *markdown) todo() {
 				until = " (now)"
 			}
 		}
-		if day := waivedUntil(m.r, remedy.ID); day != "" {
+		if day := waived[remedy.ID]; day != "" {
 			until = " (waived until " + prose(day) + ")"
 		}
 		item := fmt.Sprintf("%d. %s%s\n", i+1, prose(remedy.Summary), until)

@@ -38,7 +38,7 @@ func Table(out io.Writer, r *report.Report, look Look) error {
 	skipped(w, r)
 	rotation(w, r, look)
 	found(w, r, look)
-	todo(w, r)
+	todo(w, r, look)
 	unseen(w, r)
 	accept(w, r, look)
 	fmt.Fprintln(w, result(r, look))

@@ -178,3 +178,24 @@ func TestWaivedRowsAreMarked(t *testing.T) {
 		t.Errorf("lives of what is waived are not drawn so:\n%s", out)
 	}
 }
+
+// What only waived findings need stands behind what somebody has to do.
+func TestWaivedRemediesComeLast(t *testing.T) {
+	waived := &report.Waived{ID: "w", Expires: "2026-12-31", Reason: "known"}
+	r := clean()
+	r.Remedies = []report.Remedy{{ID: "a", Summary: "accepted"}, {ID: "b", Summary: "urgent"}, {ID: "c", Summary: "idle"}}
+	r.Findings = []report.Finding{
+		{Rule: "x", Severity: report.SeverityExpired, RemedyID: "a", Waiver: waived},
+		{Rule: "x", Severity: report.SeverityInfo, RemedyID: "a"},
+		{Rule: "x", Severity: report.SeverityWarning, RemedyID: "b"}}
+	if out := string(drawn(t, Markdown, r)); !strings.Contains(out, "1. urgent\n\n   Cost: \n2. idle\n\n   Cost: \n3. accepted (waived until 2026-12-31)\n") {
+		t.Errorf("markdown:\n%s", out)
+	}
+	page, _ := asPage(t, r)
+	for _, want := range []string{`<details class="do fold warning" id="do1" open><summary><h3>1. <bdi>urgent</bdi>`, ` id="do2" open><summary><h3>2. <bdi>idle</bdi>`,
+		`<details class="do fold info" id="do3"><summary><h3>3. <bdi>accepted</bdi></h3> <span class="s info"><b>expired</b></span> <span>waived until 2026-12-31</span>`} {
+		if !strings.Contains(page, want) {
+			t.Errorf("html: no %q in\n%s", want, page)
+		}
+	}
+}

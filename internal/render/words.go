@@ -90,13 +90,20 @@ func asked(c report.Cluster) bool {
 	return false
 }
 
-// todo lists what to do, most urgent first.
-func todo(w io.Writer, r *report.Report) {
+// todo lists what to do, most urgent first. What nobody has to do, for it is
+// waived, is counted, or comes last where everything was asked for.
+func todo(w io.Writer, r *report.Report, look Look) {
 	if len(r.Remedies) == 0 {
 		return
 	}
 	fmt.Fprintln(w, "\nWhat to do")
-	for i, remedy := range r.Remedies {
+	remedies, waived := byNeed(r)
+	for i, remedy := range remedies {
+		until := waived[remedy.ID]
+		if until != "" && !look.All && !look.Wide {
+			fmt.Fprintf(w, "  left out: %d that only what is waived needs (shown with --all)\n", len(remedies)-i)
+			break
+		}
 		by := ""
 		for _, f := range r.Findings {
 			if f.RemedyID == remedy.ID && f.By != nil && f.Waiver == nil && f.Severity != report.SeverityInfo {
@@ -107,7 +114,7 @@ func todo(w io.Writer, r *report.Report) {
 				break
 			}
 		}
-		if until := waivedUntil(r, remedy.ID); until != "" {
+		if until != "" {
 			by = " (waived until " + Visible(until) + ")"
 		}
 		fmt.Fprintf(w, "  %d. %s%s\n", i+1, Visible(remedy.Summary), by)
