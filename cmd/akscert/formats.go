@@ -111,8 +111,7 @@ func formatsTopic() *cobra.Command {
 		Short: "the formats that a report can be printed in",
 		Long: `-o prints a report as one of these; --report FORMAT=PATH, as often as you like,
 also writes it to a file, which is either all there or not touched (where one
-cannot be written, none is, stdout has the report all the same, and the exit
-code is 2):
+cannot be written, stdout has the report all the same, and the exit code is 2):
 
 ` + list.String() + `
 The exit code is the same for all of them. akscert render draws a saved json or
@@ -289,7 +288,8 @@ func beside(path string) (place, error) {
 		}
 		p.mode, create = info.Mode().Perm(), info.Mode().Perm()
 	}
-	name := filepath.Join(filepath.Dir(p.path), "."+filepath.Base(p.path)+"."+strings.ToLower(rand.Text()[:8]))
+	base := filepath.Base(p.path)
+	name := filepath.Join(filepath.Dir(p.path), "."+base[:min(len(base), 200)]+"."+strings.ToLower(rand.Text()[:8])) // file systems allow 255 octets
 	f, err := os.OpenFile(name, os.O_WRONLY|os.O_CREATE|os.O_EXCL, create)
 	if err == nil {
 		p.temporary = f

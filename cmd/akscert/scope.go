@@ -14,6 +14,7 @@ import (
 	"github.com/akscert/akscert/internal/azure"
 	"github.com/akscert/akscert/internal/collect"
 	"github.com/akscert/akscert/internal/discover"
+	"github.com/akscert/akscert/internal/render"
 	"github.com/akscert/akscert/internal/target"
 	"github.com/akscert/akscert/pkg/report"
 )
@@ -50,7 +51,9 @@ func (s *scope) flags(c *cobra.Command) {
 		targets, _, _ := discover.Kubeconfig(c.Context(), discover.Scope{Kubeconfig: s.contexts.Kubeconfig, All: true})
 		names := make([]string, 0, len(targets))
 		for _, t := range targets {
-			names = append(names, t.Context)
+			if render.Visible(t.Context) == t.Context { // what a terminal would act on is not offered to it
+				names = append(names, t.Context)
+			}
 		}
 		return names, cobra.ShellCompDirectiveNoFileComp
 	})

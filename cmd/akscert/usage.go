@@ -13,50 +13,61 @@ import (
 // help says what a command is for and how it is used: flags by what they are
 // about, examples last, where the eye is when it is back at the prompt. On a
 // terminal it fits the screen: where that is too low for a line for each flag, the
-// groups that are needed least are names alone. Elsewhere it is always whole.
+// groups that are needed least are names alone, and in the end one line says what
+// the command is for. Elsewhere it is always whole.
 func help(c *cobra.Command, rows int) string {
-	about := strings.TrimSpace(cmp.Or(c.Long, c.Short)) + "\n"
+	short, long := c.Short+"\n", strings.TrimSpace(cmp.Or(c.Long, c.Short))+"\n"
 	if !c.Runnable() && !c.HasSubCommands() {
-		return about // a topic
+		return long // a topic
 	}
-	about += "\n"
-	whole := about + howTo(c, 0)
-	fits := func(text string) bool { return strings.Count(text, "\n") < rows } // the prompt needs one
-	if rows <= 0 || fits(whole) {
+	whole := long + "\n" + howTo(c, 0)
+	fits := func(text string) bool { return rows <= 0 || strings.Count(text, "\n") < rows } // the prompt needs one
+	if fits(whole) {
 		return whole
 	}
-	for short := 1; short <= len(groups()); short++ {
-		if text := about + howTo(c, short); fits(text) {
-			return text
+	more := "\nMore of this: " + c.CommandPath() + " --help | less\n"
+	text := ""
+	for _, about := range []string{long, short} {
+		for level := range len(groups()) + 2 {
+			if text = about + more + "\n" + howTo(c, level); fits(text) {
+				return text
+			}
 		}
-	}
-	text := howTo(c, len(groups()))
-	if strings.Count(text, "\n") == strings.Count(howTo(c, 0), "\n") {
-		return whole // there is nothing to shorten
 	}
 	return text
 }
 
-// howTo is how a command is used; short is how many groups of flags, those that
-// are needed least, are named and no more.
-func howTo(c *cobra.Command, short int) string {
+// howTo is how a command is used; level is how many groups of flags, those that
+// are needed least, are named and no more, and one more for the commands below it.
+func howTo(c *cobra.Command, level int) string {
 	var b strings.Builder
 	fmt.Fprintf(&b, "Usage: %s\n", c.UseLine())
 	if c.HasAvailableSubCommands() {
 		if c.Runnable() && c.HasParent() {
 			fmt.Fprintf(&b, "       %s COMMAND\n", c.CommandPath())
 		}
-		b.WriteString("\nCommands:\n")
+		var subs []string
+		b.WriteString("\n")
+		if level <= len(groups()) {
+			b.WriteString("Commands:\n")
+		}
 		for _, sub := range c.Commands() {
-			if sub.IsAvailableCommand() || sub.Name() == "help" {
+			switch {
+			case !sub.IsAvailableCommand() && sub.Name() != "help":
+			case level <= len(groups()):
 				fmt.Fprintf(&b, "  %-*s  %s\n", c.NamePadding(), sub.Name(), sub.Short)
+			default:
+				subs = append(subs, sub.Name())
 			}
+		}
+		if len(subs) > 0 {
+			b.WriteString(wrapped("Commands:", subs))
 		}
 	}
 	if topics := topicsOf(c); topics != "" {
 		b.WriteString("\nTopics:\n" + topics)
 	}
-	if flags := flagsOf(c, short); flags != "" {
+	if flags := flagsOf(c, level); flags != "" {
 		b.WriteString("\n" + flags)
 	}
 	if c.HasExample() {
@@ -100,19 +111,18 @@ func flagsOf(c *cobra.Command, short int) string {
 		in[ofNone] = append(in[ofNone], config)
 	}
 	var b strings.Builder
-	shortened := false
 	for _, group := range []string{ofNone, inScope, ofAzure, ofPolicy, ofOutput, ofLimits} {
 		switch flags := in[group]; {
 		case len(flags) == 0:
 		case slices.Index(groups(), group) < short:
-			b.WriteString(names(group+":", flags))
-			shortened = true
+			var all []string
+			for _, f := range flags {
+				all = append(all, "--"+f.Name)
+			}
+			b.WriteString(wrapped(group+":", all))
 		default:
 			fmt.Fprintf(&b, "%s:\n%s", group, lines(flags))
 		}
-	}
-	if shortened {
-		fmt.Fprintf(&b, "What each does: %s --help | less\n", c.CommandPath())
 	}
 	return b.String()
 }
@@ -132,16 +142,16 @@ func lines(flags []*pflag.Flag) string {
 	return b.String()
 }
 
-// names is a heading and the flags' names, wrapped.
-func names(heading string, flags []*pflag.Flag) string {
+// wrapped is a heading and names after it.
+func wrapped(heading string, names []string) string {
 	const most = 80
+	indent := max(len("Limits:")+1, len(heading))
 	var b strings.Builder
-	line := fmt.Sprintf("%-8s", heading)
-	for _, f := range flags {
-		name := "--" + f.Name
+	line := fmt.Sprintf("%-*s", indent, heading)
+	for _, name := range names {
 		if len(line)+1+len(name) > most {
 			b.WriteString(line + "\n")
-			line = strings.Repeat(" ", 8)
+			line = strings.Repeat(" ", indent)
 		}
 		line += " " + name
 	}

@@ -19,7 +19,7 @@ import (
 )
 
 const waiverExamples = `  akscert waiver check waivers.yaml
-  akscert waiver check waivers.yaml | grep expired
+  akscert waiver check waivers.yaml | grep 'expired on'
   akscert audit --waivers waivers.yaml`
 
 func waiverCommand(s streams, now time.Time) *cobra.Command {
