@@ -90,8 +90,8 @@ func asked(c report.Cluster) bool {
 	return false
 }
 
-// todo lists what to do, most urgent first. What nobody has to do, for it is
-// waived, is counted, or comes last where everything was asked for.
+// todo lists what to do, most urgent first, and last what nobody has to do for it
+// is waived: in a line, unless everything was asked for.
 func todo(w io.Writer, r *report.Report, look Look) {
 	if len(r.Remedies) == 0 {
 		return
@@ -99,11 +99,6 @@ func todo(w io.Writer, r *report.Report, look Look) {
 	fmt.Fprintln(w, "\nWhat to do")
 	remedies, waived := byNeed(r)
 	for i, remedy := range remedies {
-		until := waived[remedy.ID]
-		if until != "" && !look.All && !look.Wide {
-			fmt.Fprintf(w, "  left out: %d that only what is waived needs (shown with --all)\n", len(remedies)-i)
-			break
-		}
 		by := ""
 		for _, f := range r.Findings {
 			if f.RemedyID == remedy.ID && f.By != nil && f.Waiver == nil && f.Severity != report.SeverityInfo {
@@ -114,10 +109,14 @@ func todo(w io.Writer, r *report.Report, look Look) {
 				break
 			}
 		}
+		until := waived[remedy.ID]
 		if until != "" {
 			by = " (waived until " + Visible(until) + ")"
 		}
 		fmt.Fprintf(w, "  %d. %s%s\n", i+1, Visible(remedy.Summary), by)
+		if until != "" && !look.All && !look.Wide {
+			continue
+		}
 		for _, command := range remedy.Commands {
 			fmt.Fprintf(w, "       %s\n", Visible(command))
 		}
