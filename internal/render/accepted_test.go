@@ -30,7 +30,7 @@ func TestTableWaived(t *testing.T) {
 		t.Fatal(err)
 	}
 	for _, want := range []string{
-		"critical  ca-mismatch: m0 (waived by w)\n", "token-expired: again\n", "node: busy (busy) (waived by g)\n", "; 1 place could not be examined; 11 waived (",
+		"critical  ca-mismatch: m0 (waived by w)\n", "token-expired: again\n", "node: busy (busy) (waived by g)\n", "; 1 place could not be examined, all waived; 11 waived (",
 		"1. some\n", "2. none\n     cost: none\n  3. all (waived until 2026-06-09)\n\n",
 		"\nWaived\n  w  until 2026-06-09: known\n     critical  ca-mismatch: m0\n", "     and 5 more\n  g  until 2026-06-09: no road\n     not examined: busy (busy)\n",
 		"  waiver old expired on 2026-05-09: what it covered counts again (later)\n     warning  token-expired: again\n", "  waiver spare (until 2026-06-09) is unused: nothing needs it\n",

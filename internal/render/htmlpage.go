@@ -433,8 +433,8 @@ func htmlSentence(r *report.Report) string {
 	if r.Sampling != "" {
 		s += " This is " + sampled(r) + "."
 	}
-	if n, _ := places(r); n > 0 {
-		s += " See " + htmlCounted(n, "place") + " under Not examined."
+	if all, waived := places(r); all > 0 {
+		s += " See " + htmlCounted(all, "place") + " under Not examined" + ofThem(all, waived) + "."
 	}
 	if n := r.Summary.Waived; n > 0 {
 		s += fmt.Sprintf(" Of findings and gaps %d %s waived.", n, htmlAre(n))

@@ -64,10 +64,7 @@ func (m *markdown) verdict() string {
 	}
 	line := "**" + strings.Join(parts, ", ") + "**"
 	if all, waived := places(m.r); all > 0 {
-		line += fmt.Sprintf("; **%s could not be examined**", counted(all, "place"))
-		if waived == all {
-			line += ", all waived"
-		}
+		line += fmt.Sprintf("; **%s could not be examined**%s", counted(all, "place"), ofThem(all, waived))
 	}
 	if s.Waived > 0 {
 		line += fmt.Sprintf("; %d waived", s.Waived)

@@ -43,14 +43,7 @@ func Nagios(w io.Writer, r *report.Report) error {
 	line := "AKSCERT " + word + " - " + tally(r)
 	places, accepted := places(r)
 	if places > 0 {
-		line += fmt.Sprintf("; %s not examined", counted(places, "place"))
-		switch accepted {
-		case 0:
-		case places:
-			line += ", all waived"
-		default:
-			line += fmt.Sprintf(", %d of them waived", accepted)
-		}
+		line += fmt.Sprintf("; %s not examined%s", counted(places, "place"), ofThem(places, accepted))
 	}
 	if r.Summary.Waived > 0 {
 		line += fmt.Sprintf("; %d waived", r.Summary.Waived)
@@ -88,6 +81,17 @@ func places(r *report.Report) (all, waived int) {
 		}
 	}
 	return all, waived
+}
+
+// ofThem says after a number of places how many of them are waived.
+func ofThem(all, waived int) string {
+	switch waived {
+	case 0:
+		return ""
+	case all:
+		return ", all waived"
+	}
+	return fmt.Sprintf(", %d of them waived", waived)
 }
 
 // waivers are those of one status.

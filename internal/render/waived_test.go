@@ -1,6 +1,7 @@
 package render
 
 import (
+	"fmt"
 	"io"
 	"strings"
 	"testing"
@@ -196,6 +197,30 @@ func TestWaivedRemediesComeLast(t *testing.T) {
 		`<details class="do fold info" id="do3"><summary><h3>3. <bdi>accepted</bdi></h3> <span class="s info"><b>expired</b></span> <span>waived until 2026-12-31</span>`} {
 		if !strings.Contains(page, want) {
 			t.Errorf("html: no %q in\n%s", want, page)
+		}
+	}
+}
+
+// How many of the places that were not examined are waived is said alike.
+func TestWaivedPlacesAreCounted(t *testing.T) {
+	waived := &report.Waived{ID: "w", Expires: "2026-12-31", Reason: "known"}
+	for name, test := range map[string]struct {
+		draw func(io.Writer, *report.Report) error
+		text string
+	}{
+		"table":    {func(w io.Writer, r *report.Report) error { return Table(w, r, Look{}) }, "; 5 places could not be examined%s; "},
+		"markdown": {Markdown, "; **5 places could not be examined**%s; "},
+		"html":     {HTML, "5 places under Not examined%s. Of"},
+		"nagios":   {Nagios, "; 5 places not examined%s; "},
+	} {
+		for want, which := range map[string][2]*report.Waived{", all waived": {waived, waived}, ", 3 of them waived": {waived, nil}, "": {}} {
+			r := clean()
+			r.Gaps = []report.Gap{{Source: report.SourceNode, Count: 3, Waiver: which[0]}, {Source: report.SourceNode, Count: 2, Waiver: which[1]}}
+			r.Findings = []report.Finding{{Rule: "x", Severity: report.SeverityWarning, Waiver: waived}}
+			r.Conclude(0, false)
+			if out := string(drawn(t, test.draw, r)); !strings.Contains(out, fmt.Sprintf(test.text, want)) {
+				t.Errorf("%s: no %q in\n%s", name, fmt.Sprintf(test.text, want), out)
+			}
 		}
 	}
 }

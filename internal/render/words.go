@@ -243,12 +243,8 @@ func tally(r *report.Report) string {
 // result is the whole report in one line.
 func result(r *report.Report, look Look) string {
 	line := fmt.Sprintf("\nresult: %s: %s", paint(Visible(string(r.Outcome)), outcomeColor(r.Outcome), look.Color), tally(r))
-	switch gaps, _ := places(r); gaps {
-	case 0:
-	case 1:
-		line += "; 1 place could not be examined"
-	default:
-		line += fmt.Sprintf("; %d places could not be examined", gaps)
+	if all, waived := places(r); all > 0 {
+		line += fmt.Sprintf("; %s could not be examined%s", counted(all, "place"), ofThem(all, waived))
 	}
 	if r.Summary.Waived > 0 {
 		line += fmt.Sprintf("; %d waived", r.Summary.Waived)
