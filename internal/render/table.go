@@ -19,7 +19,7 @@ import (
 // Look is how a table should look; it changes nothing of what it says.
 type Look struct {
 	Wide  bool // every column
-	All   bool // every row: else those that are ok are counted
+	All   bool // every row, and all that is waived: else those that are ok are counted
 	ASCII bool // no other character
 	Color bool
 	// Width is the terminal's columns; 0 in a pipe, where nothing is cut and
