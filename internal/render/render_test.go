@@ -178,3 +178,23 @@ func TestRowsOfAnUnknownCluster(t *testing.T) {
 		t.Errorf("%d rows:\n%s", got, &b)
 	}
 }
+
+// A policy that somebody chose is told where the result is: a lenient one finds
+// less.
+func TestResultNamesThePolicy(t *testing.T) {
+	for want, p := range map[string]report.Policy{
+		"exit 0)": {WarnAt: "80%", CriticalAt: "95%", WarnLead: "365d", CriticalLead: "90d", FailOn: report.SeverityWarning},
+		"warn at 100%, critical at 100%, fail on expired, exit 0)": {WarnAt: "100%", CriticalAt: "100%", FailOn: report.SeverityExpired},
+		"warn at 80%, fail on none, exit 0)":                       {WarnAt: "80%", CriticalAt: "95%", CriticalLead: "90d", FailOn: report.SeverityNone},
+	} {
+		r := many(1)
+		r.Policy = p
+		var b bytes.Buffer
+		if err := Table(&b, r, Look{}); err != nil {
+			t.Fatal(err)
+		}
+		if !strings.HasSuffix(b.String(), "Z, "+want+"\n") {
+			t.Errorf("want %q, got\n%s", want, &b)
+		}
+	}
+}

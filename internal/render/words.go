@@ -252,7 +252,23 @@ func result(r *report.Report, look Look) string {
 	if sample := sampled(r); sample != "" {
 		line += "; " + Visible(sample)
 	}
-	return line + fmt.Sprintf(" (as of %s, exit %d)", date(&r.AsOf), r.ExitCode)
+	return line + fmt.Sprintf(" (as of %s, %sexit %d)", date(&r.AsOf), Visible(chosen(r.Policy)), r.ExitCode)
+}
+
+// chosen is what the report was judged by, where somebody chose that: a file that
+// came with a repository can, and a later point finds less.
+func chosen(p report.Policy) string {
+	said := ""
+	if p.WarnLead == "" && p.WarnAt != "" { // the lead goes with the default
+		said += "warn at " + p.WarnAt + ", "
+	}
+	if p.CriticalLead == "" && p.CriticalAt != "" {
+		said += "critical at " + p.CriticalAt + ", "
+	}
+	if p.FailOn != report.SeverityWarning && p.FailOn != "" {
+		said += "fail on " + string(p.FailOn) + ", "
+	}
+	return said
 }
 
 // sampled says that not every node was asked, and which were; "" where all were.
