@@ -80,7 +80,8 @@ func (a *Auditor) Add(v collect.Visit) {
 	a.from = a.mark()
 	for _, g := range v.Gaps {
 		if len(v.Batches) > 0 {
-			g.Cluster = v.Batches[0].Target.ID
+			t := v.Batches[0].Target
+			g.Cluster, g.SubscriptionID = t.ID, subscription(t)
 		}
 		a.out.Gaps = append(a.out.Gaps, g)
 	}
@@ -337,8 +338,16 @@ func (a *Auditor) gap(source report.Source, g collect.Gap) {
 			return
 		}
 	}
-	a.out.Gaps = append(a.out.Gaps, report.Gap{Cluster: a.target.ID, Source: source, Node: g.Node, Count: 1, Location: g.Location,
+	a.out.Gaps = append(a.out.Gaps, report.Gap{Cluster: a.target.ID, SubscriptionID: subscription(a.target), Source: source, Node: g.Node, Count: 1, Location: g.Location,
 		Reason: g.Reason, Message: g.Message, Hint: g.Hint, Retryable: g.Retryable})
+}
+
+// subscription is a target's; empty where it is not known to be in Azure.
+func subscription(t target.Target) string {
+	if t.ARM == nil {
+		return ""
+	}
+	return t.ARM.SubscriptionID
 }
 
 // join adds node to a gap that so far stands for one node or more.

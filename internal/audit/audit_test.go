@@ -276,6 +276,20 @@ func TestOneMissingFileIsOneGap(t *testing.T) {
 	}
 }
 
+// A gap says which subscription its cluster is in, whoever missed it.
+func TestGapsNameTheSubscription(t *testing.T) {
+	a := New(Input{FailOn: report.SeverityWarning})
+	in := target.Target{ID: "a", Name: "a", ARM: &target.ARM{SubscriptionID: "s"}}
+	a.Add(collect.Visit{Batches: []collect.Batch{{Target: in, Source: report.SourceNode, Observations: []collect.Observation{{Gap: &collect.Gap{Node: "n", Reason: report.ReasonTimeout}}}}},
+		Gaps: []report.Gap{{Source: report.SourceARM, Count: 1, Reason: report.ReasonForbidden}}})
+	a.Add(collect.Visit{Batches: []collect.Batch{{Target: target.Target{ID: "b"}, Source: report.SourceAPIServer, Observations: []collect.Observation{{Gap: &collect.Gap{Reason: report.ReasonTimeout}}}}}})
+	for _, g := range a.Close(0).Gaps {
+		if want := map[string]string{"a": "s", "b": ""}[g.Cluster]; g.SubscriptionID != want {
+			t.Errorf("%+v: want subscription %q", g, want)
+		}
+	}
+}
+
 // A server can present hundreds of certificates that all claim to be each
 // other's issuer; that must not cost a signature check for each pair.
 func TestHostileChainIsBounded(t *testing.T) {

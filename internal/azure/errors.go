@@ -26,11 +26,16 @@ type Error struct {
 	Message   string
 	Hint      string
 	Retryable bool // whether trying again may help
+	// Subscription is the one that it concerns, where it concerns one.
+	Subscription string
 
 	answered bool // Azure said so itself
 }
 
 func (e *Error) Error() string { return e.Message }
+
+// In is the subscription that it concerns; empty for none or several.
+func (e *Error) In() string { return e.Subscription }
 
 // UsageError is something that the person who typed the command has to change.
 type UsageError struct{ Message, Hint string }

@@ -175,7 +175,7 @@ func (f *fleet) list(ctx context.Context, ids []string) {
 		a := listing([]string{id})
 		s, err := f.client.services(id)
 		if err != nil {
-			f.problem(f.client.fail(ctx, a, err))
+			f.problem(inSubscription(id, f.client.fail(ctx, a, err)))
 			return
 		}
 		unreadable := 0
@@ -187,7 +187,7 @@ func (f *fleet) list(ctx context.Context, ids []string) {
 			}
 		})
 		if err != nil {
-			f.problem(inSubscription(f.client.fail(ctx, a, err)))
+			f.problem(inSubscription(id, f.client.fail(ctx, a, err)))
 		}
 		f.unreadable(a, unreadable)
 	})
@@ -229,18 +229,22 @@ func (f *fleet) confirm(ctx context.Context, ids []string) {
 			err = &Error{Reason: report.ReasonMalformed, Message: a.what + ": the answer is not a subscription"}
 		}
 		if err != nil {
-			f.problem(inSubscription(f.client.fail(ctx, a, err)))
+			f.problem(inSubscription(id, f.client.fail(ctx, a, err)))
 		}
 	})
 }
 
-// inSubscription gives a failure that concerns a subscription a hint of its own.
-func inSubscription(err error) error {
+// inSubscription is a failure that concerns one subscription, with a hint of its
+// own where that is not there.
+func inSubscription(id string, err error) error {
 	e, ok := errors.AsType[*Error](err)
-	if !ok || e.Reason != report.ReasonNotFound {
+	if !ok {
 		return err
 	}
 	told := *e
-	told.Hint = "az account list shows the subscriptions that this identity can see"
+	told.Subscription = id
+	if e.Reason == report.ReasonNotFound {
+		told.Hint = "az account list shows the subscriptions that this identity can see"
+	}
 	return &told
 }

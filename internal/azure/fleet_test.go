@@ -3,6 +3,7 @@ package azure
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"net/http"
 	"reflect"
@@ -322,6 +323,11 @@ func TestClustersOfUnknownSubscriptions(t *testing.T) {
 	}
 	failed(t, problems[0], report.ReasonNotFound)
 	failed(t, problems[1], report.ReasonMalformed)
+	for i, want := range []string{sub2, sub3} {
+		if e, ok := errors.AsType[*Error](problems[i]); !ok || e.In() != want {
+			t.Errorf("%v: it concerns %s", problems[i], want)
+		}
+	}
 }
 
 func TestSubscriptions(t *testing.T) {

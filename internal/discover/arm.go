@@ -36,13 +36,13 @@ func ARM(ctx context.Context, azure Azure, subscription, group, name string, adm
 		if errors.As(err, &why) {
 			reason, message, hint, retryable := why.Gap()
 			if reason == report.ReasonNotFound {
-				return target.Target{}, []report.Gap{{Source: report.SourceARM, Count: 1, Reason: reason, Message: message, Hint: hint}}, nil // nothing matched
+				return target.Target{}, []report.Gap{{SubscriptionID: subscription, Source: report.SourceARM, Count: 1, Reason: reason, Message: message, Hint: hint}}, nil // nothing matched
 			}
 			if ctx.Err() != nil || retryable {
 				// Ended before it was read, or out of reach for now: a report says
 				// so, and no more.
 				id := strings.ToLower("/subscriptions/" + subscription + "/resourceGroups/" + group + "/providers/Microsoft.ContainerService/managedClusters/" + name)
-				return target.Target{ID: id, Name: name}, []report.Gap{{Cluster: id, Source: report.SourceARM, Count: 1,
+				return target.Target{ID: id, Name: name}, []report.Gap{{Cluster: id, SubscriptionID: subscription, Source: report.SourceARM, Count: 1,
 					Reason: reason, Message: message, Hint: hint, Retryable: retryable}}, nil
 			}
 			return target.Target{}, nil, &Error{message, hint}

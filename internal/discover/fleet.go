@@ -132,11 +132,12 @@ func named(word string, listed []target.ARM, of func(target.ARM) string) bool {
 }
 
 func (f Fleet) absent(what string) report.Gap {
-	where := fmt.Sprintf("the %d subscriptions that were looked in", len(f.Subscriptions))
+	where, only := fmt.Sprintf("the %d subscriptions that were looked in", len(f.Subscriptions)), ""
 	if len(f.Subscriptions) == 1 {
-		where = "subscription " + f.Subscriptions[0]
+		only = f.Subscriptions[0]
+		where = "subscription " + only
 	}
-	return report.Gap{Source: report.SourceARM, Count: 1, Reason: report.ReasonNotFound,
+	return report.Gap{SubscriptionID: only, Source: report.SourceARM, Count: 1, Reason: report.ReasonNotFound,
 		Message: what + " in " + where, Hint: "az aks list --query '[].id' shows those that this identity can see"}
 }
 
@@ -151,6 +152,10 @@ func gap(err error, otherwise string) report.Gap {
 	var why explained
 	if errors.As(err, &why) {
 		g.Reason, g.Message, g.Hint, g.Retryable = why.Gap()
+	}
+	var one interface{ In() string }
+	if errors.As(err, &one) {
+		g.SubscriptionID = one.In()
 	}
 	return g
 }

@@ -412,17 +412,20 @@ const (
 
 // Gap is something that could not be looked at.
 type Gap struct {
-	Cluster   string   `json:"cluster,omitempty"`
-	Source    Source   `json:"source"`
-	Node      string   `json:"node,omitempty"`
-	Nodes     []string `json:"nodes,omitempty"` // where one gap stands for many nodes
-	Count     int      `json:"count"`           // how many places this gap stands for, at least 1
-	Location  string   `json:"location,omitempty"`
-	Reason    Reason   `json:"reason"`
-	Message   string   `json:"message"`
-	Hint      string   `json:"hint,omitempty"`
-	Retryable bool     `json:"retryable"`        // whether the same audit may see it later
-	Waiver    *Waived  `json:"waiver,omitempty"` // it is not examined all the same, and does not gate
+	Cluster string `json:"cluster,omitempty"`
+	// SubscriptionID is the subscription that could not be looked in, or that the
+	// cluster is in; empty where neither is known.
+	SubscriptionID string   `json:"subscriptionId,omitempty"`
+	Source         Source   `json:"source"`
+	Node           string   `json:"node,omitempty"`
+	Nodes          []string `json:"nodes,omitempty"` // where one gap stands for many nodes
+	Count          int      `json:"count"`           // how many places this gap stands for, at least 1
+	Location       string   `json:"location,omitempty"`
+	Reason         Reason   `json:"reason"`
+	Message        string   `json:"message"`
+	Hint           string   `json:"hint,omitempty"`
+	Retryable      bool     `json:"retryable"`        // whether the same audit may see it later
+	Waiver         *Waived  `json:"waiver,omitempty"` // it is not examined all the same, and does not gate
 	// ExpiredWaiver is as a finding's.
 	ExpiredWaiver string `json:"expiredWaiver,omitempty"`
 }
