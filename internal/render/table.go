@@ -28,8 +28,8 @@ type Look struct {
 }
 
 // Table draws the report for a person: the certificates, worst first and in a
-// fleet by cluster, then what else was found, what to do, what was not examined,
-// and the result in one line.
+// fleet by cluster, then what else was found, what is waived, what to do, what was
+// not examined, and the result in one line.
 func Table(out io.Writer, r *report.Report, look Look) error {
 	w := new(bytes.Buffer)
 	if err := rows(w, r, look); err != nil {
@@ -38,9 +38,9 @@ func Table(out io.Writer, r *report.Report, look Look) error {
 	skipped(w, r)
 	rotation(w, r, look)
 	found(w, r, look)
+	accept(w, r, look)
 	todo(w, r, look)
 	unseen(w, r)
-	accept(w, r, look)
 	fmt.Fprintln(w, result(r, look))
 	text := w.String()
 	if look.ASCII {
