@@ -39,7 +39,12 @@ func again(signals <-chan os.Signal, first os.Signal) os.Signal {
 // interrupted is the cause of a context that a signal ended.
 type interrupted struct{ signal os.Signal }
 
-func (i interrupted) Error() string { return "interrupted by " + i.signal.String() }
+func (i interrupted) Error() string {
+	if i.signal == syscall.SIGTERM {
+		return "interrupted by SIGTERM"
+	}
+	return "interrupted by SIGINT"
+}
 
 func (i interrupted) code() int {
 	if i.signal == syscall.SIGTERM {

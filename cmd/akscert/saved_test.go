@@ -22,7 +22,7 @@ func TestSavedInterrupted(t *testing.T) {
 		go func() { ended <- run(ctx, args, stdin, &out, &talk, time.Now()) }()
 		select {
 		case code := <-ended:
-			if code != 130 || out.Len() > 0 || !strings.Contains(talk.String(), "reading the report stdin: interrupted by interrupt") {
+			if code != 130 || out.Len() > 0 || !strings.Contains(talk.String(), "reading the report stdin: interrupted by SIGINT") {
 				t.Errorf("%s: exit code %d, %s%s", command, code, &out, &talk)
 			}
 		case <-time.After(10 * time.Second):

@@ -145,6 +145,10 @@ func readWaivers(ctx context.Context, name string, asOf time.Time) (*waiver.Set,
 		return nil, nil
 	}
 	data, err := readBounded(ctx, name, waiver.MaxBytes)
+	var by interrupted
+	if errors.As(err, &by) {
+		return nil, fmt.Errorf("reading the waivers %q: %w", name, err)
+	}
 	if err != nil {
 		return nil, hinted{fmt.Errorf("reading the waivers %q: %w", name, collect.Cause(err)), "akscert waiver --help shows what such a file has"}
 	}

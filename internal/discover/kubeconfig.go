@@ -62,6 +62,9 @@ func fromKubeconfigs(ctx context.Context, s Scope) ([]target.Target, []report.Ga
 		if errors.As(err, &known) {
 			return nil, nil, known
 		}
+		if ctx.Err() != nil {
+			return nil, nil, err // what hung would hang again
+		}
 		gaps = broken(rules, err)
 		// Only with several files can the others still be of use.
 		if config == nil || len(config.Contexts) == 0 || rules.ExplicitPath != "" {

@@ -154,6 +154,10 @@ func (l *listReader) line(n int, text string) {
 		text, _, _ = strings.Cut(text, " #")
 	}
 	text = unquoted(strings.TrimSpace(text))
+	if strings.HasPrefix(text, "[") || strings.HasPrefix(text, "{") || strings.HasPrefix(text, "}") || strings.Contains(text, `": `) || strings.HasPrefix(text, `"`) { // what JSON's own lines leave
+		l.gap(n, report.ReasonMalformed, "is JSON, and not one id or context")
+		return
+	}
 	if !utf8.ValidString(text) || strings.ContainsFunc(text, func(r rune) bool { return unicode.IsControl(r) || r == utf8.RuneError || unicode.Is(unicode.Cf, r) }) {
 		l.gap(n, report.ReasonMalformed, "holds control characters or what is no text")
 		return

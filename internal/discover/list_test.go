@@ -46,6 +46,8 @@ func TestList(t *testing.T) {
 		{"nothing", "", nil, nil, []string{"l names no cluster"}},
 		{"comments alone", "# none\n\n", nil, nil, []string{"l names no cluster"}},
 		{"JSON", "[\n  \"" + webID + "\"\n]\n", []string{webID}, nil, nil},
+		{"JSON in one line", `["` + webID + `","` + blogID + `"]` + "\n", nil, nil, []string{"line 1 of l is JSON, and not one id or context"}},
+		{"JSON's objects", "[\n {\n  \"id\": \"" + webID + "\",\n }\n]\n", nil, nil, []string{"is JSON, and not one id or context", "is JSON, and not one id or context", "is JSON, and not one id or context"}},
 		{"an empty list as JSON", "[]\n", nil, nil, []string{"l names no cluster"}},
 		{"az's tsv", webID + "\n" + blogID + "\n", []string{webID, blogID}, nil, nil},
 		{"no newline at the end", webID, []string{webID}, nil, nil},

@@ -203,6 +203,7 @@ func column1(cell func(report.Certificate) string, shown []report.Certificate, l
 func fit(list []column, cells [][]string, shown []report.Certificate, look Look) ([]column, [][]string) {
 	narrow := map[string]int{"SUBJECT": 24, "LOCATION": 28} // what tells rows apart is shortened no further
 	whole := map[string][]string{}                          // cells before they were cut
+	last := map[string]int{}                                // and how far that was
 	list, cells = slices.Clone(list), slices.Clone(cells)
 	cut := func(i, to int) {
 		cells[i] = slices.Clone(whole[list[i].head])
@@ -235,6 +236,10 @@ func fit(list []column, cells [][]string, shown []report.Certificate, look Look)
 				break
 			}
 			to := max(narrow[name], widths[i]-over)
+			if to == last[name] {
+				continue // it was cut that far, and is wider all the same
+			}
+			last[name] = to
 			over -= widths[i] - to
 			if whole[name] == nil {
 				whole[name] = cells[i]
@@ -283,8 +288,9 @@ func middle(s string, width int, look Look) string {
 	if runewidth.StringWidth(s) <= width {
 		return s
 	}
-	head := (width - 1) / 3
-	return runewidth.Truncate(s, head, "") + look.dots() + runewidth.TruncateLeft(s, runewidth.StringWidth(s)-(width-1-head), "")
+	room := width - runewidth.StringWidth(look.dots()) // which is 2 where terminals are East Asian
+	head := room / 3
+	return runewidth.Truncate(s, head, "") + look.dots() + runewidth.TruncateLeft(s, runewidth.StringWidth(s)-(room-head), "")
 }
 
 // shortLocation is what tells a place apart where there is little room: the end

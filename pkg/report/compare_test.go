@@ -258,7 +258,7 @@ func TestCompareClusters(t *testing.T) {
 		{"broken", healthy("a"), healthy("a"), nil, verdict(RotationBroken), []string{"cluster verdict! a automatic broken"}},
 		{"no longer sure", healthy("a"), healthy("a"), nil, verdict(RotationUnknown), []string{"cluster verdict! a automatic unknown"}},
 		{"no longer sure, of a sample", healthy("a"), healthy("a"), nil, func(r *Report) { verdict(RotationUnknown)(r); r.Sampling = "per-pool=1" }, []string{"cluster verdict a automatic unknown"}},
-		{"no longer sure, of fewer sources", healthy("a"), healthy("a"), nil, func(r *Report) { verdict(RotationUnknown)(r); r.Scope = []string{"--sources=arm"} }, []string{"cluster verdict a automatic unknown"}},
+		{"no longer sure, by another name", healthy("a"), healthy("a"), nil, func(r *Report) { verdict(RotationUnknown)(r); r.Scope = []string{"--name=a"} }, []string{"cluster verdict! a automatic unknown"}},
 		{"by hand, in a sample", healthy("a"), healthy("a"), nil, func(r *Report) { verdict(RotationManual)(r); r.Sampling = "per-pool=1" }, []string{"cluster verdict! a automatic manual"}},
 		{"no longer said", healthy("a"), healthy("a"), nil, func(r *Report) { r.Clusters[0].Rotation = nil }, []string{"cluster verdict! a automatic unknown"}},
 		{"never was sure, and broken", healthy("a"), healthy("a"), verdict(RotationUnknown), verdict(RotationBroken), []string{"cluster verdict! a unknown broken"}},
@@ -289,6 +289,19 @@ func TestCompareClusters(t *testing.T) {
 	c := Compare(fleet("a", "b"), interrupted)
 	if want := append([]string{"cluster not-examined! b"}, rows("not-examined", "b")...); !slices.Equal(said(c), want) || c.Clusters[0].Why == "" || c.To.Outcome != OutcomeInterrupted {
 		t.Errorf("interrupted: %q", said(c))
+	}
+}
+
+// A source that was left out this time makes nothing worse, and one that failed does.
+func TestCompareOfFewerSources(t *testing.T) {
+	for status, want := range map[SourceStatus]bool{{Source: SourceARM, Status: StatusOK}: false, {Source: SourceNode, Status: StatusSkipped}: false, {Source: SourceNode, Status: StatusFailed}: true} {
+		old, new := healthy("a"), healthy("a")
+		new.Clusters[0].Rotation = &Rotation{RotationUnknown, []Evidence{}}
+		new.Clusters[0].Sources = []SourceStatus{{Source: SourceAPIServer, Status: StatusOK}, status}
+		c := Compare(old, new)
+		if i := slices.IndexFunc(c.Clusters, func(c ClusterChange) bool { return c.To == RotationUnknown }); i < 0 || c.Clusters[i].Worse != want {
+			t.Errorf("%s %s: %+v, want worse %t", status.Source, status.Status, c.Clusters, want)
+		}
 	}
 }
 

@@ -26,8 +26,8 @@ func (c *comparer) clusters() {
 			continue
 		}
 		was := verdict(from)
-		// Of a sample, or of fewer sources, nothing is known that was: no worse for it.
-		blind := now == RotationUnknown && c.to.report.Sampling != "" && c.from.report.Sampling == "" || now == RotationUnknown && !slices.Equal(c.from.report.Scope, c.to.report.Scope)
+		// Nothing is worse for what was not asked for this time.
+		blind := now == RotationUnknown && (c.to.report.Sampling != "" && c.from.report.Sampling == "" || fewerSources(from, to))
 		change := ClusterChange{From: was, To: now, Worse: now != was && (now == RotationBroken || was == RotationAutomatic && !blind)}
 		for _, s := range sourcesOf(from) {
 			if why, ok := c.lost[lostSource{id, s}]; ok {
@@ -63,6 +63,15 @@ func (c *comparer) clusters() {
 		}
 		add(change, from)
 	}
+}
+
+// fewerSources reports whether a source that had something to say of a cluster was
+// left out of the later audit.
+func fewerSources(from, to *Cluster) bool {
+	return slices.ContainsFunc(from.Sources, func(was SourceStatus) bool {
+		return (was.Status == StatusOK || was.Status == StatusPartial) &&
+			!slices.ContainsFunc(to.Sources, func(now SourceStatus) bool { return now.Source == was.Source && now.Status != StatusSkipped })
+	})
 }
 
 // each is every cluster of a report, once.

@@ -44,6 +44,7 @@ func (c Collector) Dial(ctx context.Context, e Endpoint) ([][]byte, *collect.Gap
 		found, failed := c.handshake(limited, r, other)
 		if len(found) > 0 || errors.Is(failed, errNoCertificate) || errors.Is(failed, errMalformed) || errors.Is(failed, errFlood) {
 			chain, err = found, failed
+			break
 		} // else the first one's words for a failure are the better known ones
 	}
 	if len(chain) > 0 {
