@@ -63,23 +63,38 @@ func sarif(w io.Writer, r *report.Report) error {
 // checkout is the repository that the working directory is in, which findings on
 // files are told relative to; the working directory itself without one.
 func checkout() render.Checkout {
-	dir, err := os.Getwd()
-	if err == nil {
-		dir, err = filepath.EvalSymlinks(dir) // as git sees it
-	}
+	called, err := os.Getwd()
 	if err != nil {
 		return render.Checkout{} // removed meanwhile: no file is in it
 	}
-	in := render.Checkout{Root: filepath.ToSlash(dir), Dir: filepath.ToSlash(dir)}
+	dir, err := filepath.EvalSymlinks(called) // as git sees it
+	if err != nil {
+		return render.Checkout{}
+	}
+	root := dir
 	for at := dir; ; at = filepath.Dir(at) {
 		if _, err := os.Lstat(filepath.Join(at, ".git")); err == nil { // a folder, or in a worktree a file
-			in.Root = filepath.ToSlash(at)
-			return in
+			root = at
+			break
 		}
 		if at == filepath.Dir(at) {
-			return in
+			break
 		}
 	}
+	in := render.Checkout{Root: filepath.ToSlash(root), Dir: filepath.ToSlash(dir), Has: func(inside string) bool {
+		name := filepath.FromSlash(inside)
+		if !filepath.IsLocal(name) { // as with backslashes on Windows
+			return false
+		}
+		info, err := os.Stat(filepath.Join(root, name))
+		return err == nil && info.Mode().IsRegular()
+	}}
+	if link, ok := strings.CutSuffix(called, strings.TrimPrefix(dir, root)); ok && link != root {
+		if led, err := filepath.EvalSymlinks(link); err == nil && led == root {
+			in.Link = filepath.ToSlash(link)
+		}
+	}
+	return in
 }
 
 // formatNames are those of all formats.

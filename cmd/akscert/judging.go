@@ -28,7 +28,7 @@ type limits struct {
 func (l *limits) flags(f *pflag.FlagSet) {
 	f.DurationVar(&l.timeout, "timeout", 30*time.Minute, "bound the whole run to this `LONG`")
 	f.DurationVar(&l.connect, "connect-timeout", 10*time.Second, "bound a request to this `LONG`")
-	f.IntVar(&l.parallel, "parallel", 16, "`MANY` connections at once, and 64x a cluster's nodes")
+	f.IntVar(&l.parallel, "parallel", 16, "`MANY` connections, 64x a cluster's nodes")
 }
 
 // fleet is how many targets are in flight together. A cluster that waits for its

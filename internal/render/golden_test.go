@@ -30,7 +30,9 @@ func drawings() []drawing {
 		{"csv", "csv", CSV},
 		{"markdown", "md", Markdown},
 		{"junit", "xml", JUnit},
-		{"sarif", "sarif", func(w io.Writer, r *report.Report) error { return SARIF(w, r, someRules(), Checkout{"/src", "/src"}) }},
+		{"sarif", "sarif", func(w io.Writer, r *report.Report) error {
+			return SARIF(w, r, someRules(), Checkout{Root: "/src", Dir: "/src"})
+		}},
 		{"prometheus", "prom", Prometheus},
 		{"nagios", "line", Nagios},
 		{"github", "annotations", func(w io.Writer, r *report.Report) error { return Annotations(w, r, GitHub) }},

@@ -22,7 +22,7 @@ func TestSampleIsTold(t *testing.T) {
 		"html":       {HTML, []string{"<title>AKS certificates, 2026-06-01: ok; " + sample + "</title>", " This is " + sample + ".</span></p>"}},
 		"nagios":     {Nagios, []string{"AKSCERT OK - 2 ok; " + sample + " | "}},
 		"junit":      {JUnit, []string{`<property name="sampling" value="` + sample + `"></property>`}},
-		"sarif":      {func(w io.Writer, r *report.Report) error { return SARIF(w, r, nil, Checkout{"/src", "/src"}) }, []string{`"id": "sampled"`, `"level": "note"`, `"text": "` + sample + `"`}},
+		"sarif":      {func(w io.Writer, r *report.Report) error { return SARIF(w, r, nil, Checkout{Root: "/src", Dir: "/src"}) }, []string{`"id": "sampled"`, `"level": "note"`, `"text": "` + sample + `"`}},
 		"prometheus": {Prometheus, []string{"\n# TYPE akscert_audit_sampled gauge\nakscert_audit_sampled{sampling=\"per-pool=1\"} 1\n"}},
 	} {
 		r := clean()

@@ -7,8 +7,6 @@ import (
 	"fmt"
 	"io"
 	"net/url"
-	"path"
-	"regexp"
 	"slices"
 	"strings"
 	"time"
@@ -23,22 +21,6 @@ type SARIFRule struct {
 	Means    string
 	Help     string // what helps against it in general
 }
-
-// Checkout is where a repository lies, and which of its folders akscert runs in:
-// absolute paths, Dir at or below Root, with slashes.
-type Checkout struct{ Root, Dir string }
-
-// inside is the path from the repository's root to a file that is named by its
-// path from Dir, or by an absolute one; false for a file outside.
-func (c Checkout) inside(file string) (string, bool) {
-	file = strings.ReplaceAll(file, `\`, "/")
-	if !strings.HasPrefix(file, "/") && !drive.MatchString(file) {
-		file = c.Dir + "/" + file
-	}
-	return strings.CutPrefix(path.Clean(file), strings.TrimSuffix(path.Clean(c.Root), "/")+"/")
-}
-
-var drive = regexp.MustCompile(`^[A-Za-z]:/`) // of Windows
 
 // sarifMost is how many results GitHub shows of one run.
 const sarifMost = 5000
@@ -215,10 +197,8 @@ func (s *sarif) result(f report.Finding) sarifResult {
 	}
 	location := s.at(f.Cluster, c.Source, c.Location)
 	where := c.Location
-	if file, entry := fileIn(c.Location); isFile(c.Source, file) {
-		if inside, ok := s.in.inside(file); ok {
-			where = inside + entry // the same from whichever folder it was found
-		}
+	if inside, entry, ok := s.in.place(c.Source, c.Location); ok {
+		where = inside + entry // the same from whichever folder it was found
 	}
 	name := []string{}
 	for _, part := range []string{s.name(f.Cluster), string(c.Source), string(c.Role), f.Node, c.Location} {
@@ -289,22 +269,13 @@ func (s *sarif) waiver(w report.Waiver, level, what string) sarifNotification {
 		Message: sarifMessage{sarifText("the waiver " + w.ID + " " + what + " (" + w.Reason + ")")}}
 }
 
-// They are what a location says after the file: the place in a manifest, the
-// entry of a kubeconfig, which of several certificates.
-var (
-	inManifest   = regexp.MustCompile(`(?i)\.(?:ya?ml|json)(#)`)
-	inKubeconfig = regexp.MustCompile(`(#)(?:users|clusters|[A-Z][A-Za-z0-9]*)/`)
-	inSeveral    = regexp.MustCompile(`(#)[0-9]+$`)
-)
-
 // at is the file that a result is about.
 func (s *sarif) at(cluster string, source report.Source, location string) sarifLocation {
-	file, _ := fileIn(location)
-	inside, ok := s.in.inside(file)
-	if !ok || !isFile(source, file) {
+	inside, _, ok := s.in.place(source, location)
+	if !ok {
 		inside = "akscert/" + strings.ReplaceAll(cmp.Or(s.name(cluster), "files"), "/", "_")
 	}
-	segments := strings.Split(strings.ReplaceAll(inside, `\`, "/"), "/")
+	segments := strings.Split(inside, "/")
 	for i, segment := range segments {
 		segments[i] = url.PathEscape(segment)
 		if segment == "." || segment == ".." { // only of a name that somebody chose to look like a path
@@ -314,33 +285,6 @@ func (s *sarif) at(cluster string, source report.Source, location string) sarifL
 	// A segment with a colon, were it the first, would read as a scheme.
 	return sarifLocation{Physical: sarifPhysical{sarifArtifact{strings.ReplaceAll(strings.Join(segments, "/"), ":", "%3A")}, sarifRegion{1}}}
 }
-
-// fileIn splits a location into a file and what it says after that.
-func fileIn(location string) (file, entry string) {
-	end := len(location)
-	for _, r := range []*regexp.Regexp{inManifest, inKubeconfig, inSeveral} {
-		if at := r.FindStringSubmatchIndex(location); at != nil {
-			end = min(end, at[2])
-		}
-	}
-	return location[:end], location[end:]
-}
-
-// isFile reports whether a location is a file's, and not an address, a stream or
-// what ARM handed out.
-func isFile(source report.Source, file string) bool {
-	switch {
-	case source != report.SourceKubeconfig && source != report.SourceFile:
-		return false
-	case file == "", file == "-", file == "stdin", file == "listClusterUserCredential", file == "listClusterAdminCredential", strings.HasPrefix(file, "~"):
-		return false
-	case strings.HasPrefix(file, "/"), drive.MatchString(strings.ReplaceAll(file, `\`, "/")):
-		return true
-	}
-	return !isAddress.MatchString(file)
-}
-
-var isAddress = regexp.MustCompile(`^(?:\[[^\]]*\]|[^/\\]*):[0-9]+$`)
 
 func level(s report.Severity) string {
 	switch s {

@@ -73,7 +73,7 @@ func parsed(t *testing.T, out []byte) sarifLog {
 
 func sarifOf(t *testing.T, r *report.Report) sarifRun {
 	t.Helper()
-	return sarifIn(t, Checkout{"/src/repo", "/src/repo"}, r)
+	return sarifIn(t, Checkout{Root: "/src/repo", Dir: "/src/repo"}, r)
 }
 
 func sarifIn(t *testing.T, in Checkout, r *report.Report) sarifRun {
@@ -133,17 +133,17 @@ func TestSARIFFromAFolder(t *testing.T) {
 		in             Checkout
 		location, want string
 	}{
-		{Checkout{"/src/repo", "/src/repo"}, "deploy/kube.yaml#users/x", "deploy/kube.yaml"},
-		{Checkout{"/src/repo", "/src/repo/deploy"}, "kube.yaml#users/x", "deploy/kube.yaml"},
-		{Checkout{"/src/repo", "/src/repo/deploy"}, "./kube.yaml#users/x", "deploy/kube.yaml"},
-		{Checkout{"/src/repo", "/src/repo/charts/a"}, "../../deploy/kube.yaml#users/x", "deploy/kube.yaml"},
-		{Checkout{"/src/repo", "/src/repo/charts"}, "/src/repo/deploy/kube.yaml#users/x", "deploy/kube.yaml"},
-		{Checkout{"C:/src/repo", "C:/src/repo/deploy"}, "kube.yaml#users/x", "deploy/kube.yaml"},
-		{Checkout{"C:/src/repo", "C:/src/repo"}, `C:\src\repo\deploy\kube.yaml#users/x`, "deploy/kube.yaml"},
-		{Checkout{"/", "/deploy"}, "kube.yaml#users/x", "deploy/kube.yaml"},
+		{Checkout{Root: "/src/repo", Dir: "/src/repo"}, "deploy/kube.yaml#users/x", "deploy/kube.yaml"},
+		{Checkout{Root: "/src/repo", Dir: "/src/repo/deploy"}, "kube.yaml#users/x", "deploy/kube.yaml"},
+		{Checkout{Root: "/src/repo", Dir: "/src/repo/deploy"}, "./kube.yaml#users/x", "deploy/kube.yaml"},
+		{Checkout{Root: "/src/repo", Dir: "/src/repo/charts/a"}, "../../deploy/kube.yaml#users/x", "deploy/kube.yaml"},
+		{Checkout{Root: "/src/repo", Dir: "/src/repo/charts"}, "/src/repo/deploy/kube.yaml#users/x", "deploy/kube.yaml"},
+		{Checkout{Root: "C:/src/repo", Dir: "C:/src/repo/deploy"}, "kube.yaml#users/x", "deploy/kube.yaml"},
+		{Checkout{Root: "C:/src/repo", Dir: "C:/src/repo"}, `C:\src\repo\deploy\kube.yaml#users/x`, "deploy/kube.yaml"},
+		{Checkout{Root: "/", Dir: "/deploy"}, "kube.yaml#users/x", "deploy/kube.yaml"},
 
-		{Checkout{"/src/repo", "/src/repo/deploy"}, "../../kube.yaml#users/x", "akscert/prod"},
-		{Checkout{"/src/repo", "/src/repo"}, "/src/repository/kube.yaml#users/x", "akscert/prod"},
+		{Checkout{Root: "/src/repo", Dir: "/src/repo/deploy"}, "../../kube.yaml#users/x", "akscert/prod"},
+		{Checkout{Root: "/src/repo", Dir: "/src/repo"}, "/src/repository/kube.yaml#users/x", "akscert/prod"},
 		{Checkout{}, "kube.yaml#users/x", "akscert/prod"},
 	} {
 		for source, prints := range prints {

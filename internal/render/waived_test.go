@@ -60,9 +60,11 @@ func TestIdleWaiversAreTold(t *testing.T) {
 		draw func(io.Writer, *report.Report) error
 		want []string
 	}{
-		"markdown":   {Markdown, []string{"### Waivers", "- `past` (until 2026-05-01) **has expired**", "- `idle` (until 2026-12-31) **is unused**", "- `held` (until 2026-12-31) covers 3: moving"}},
-		"junit":      {JUnit, []string{"<system-out>the waiver past expired on 2026-05-01", "the waiver idle (until 2026-12-31) is unused"}},
-		"sarif":      {func(w io.Writer, r *report.Report) error { return SARIF(w, r, nil, Checkout{"/src", "/src"}) }, []string{`"id": "waiver/expired"`, "the waiver past expired on 2026-05-01", `"id": "waiver/unused"`, "the waiver idle (until 2026-12-31) is unused"}},
+		"markdown": {Markdown, []string{"### Waivers", "- `past` (until 2026-05-01) **has expired**", "- `idle` (until 2026-12-31) **is unused**", "- `held` (until 2026-12-31) covers 3: moving"}},
+		"junit":    {JUnit, []string{"<system-out>the waiver past expired on 2026-05-01", "the waiver idle (until 2026-12-31) is unused"}},
+		"sarif": {func(w io.Writer, r *report.Report) error {
+			return SARIF(w, r, nil, Checkout{Root: "/src", Dir: "/src"})
+		}, []string{`"id": "waiver/expired"`, "the waiver past expired on 2026-05-01", `"id": "waiver/unused"`, "the waiver idle (until 2026-12-31) is unused"}},
 		"prometheus": {Prometheus, []string{`akscert_waiver{id="past",kind="finding",status="expired"} 1`, `akscert_waiver{id="idle",kind="gap",status="unused"} 1`, `akscert_waiver{id="held",kind="finding",status="used"} 1`}},
 		"nagios":     {Nagios, []string{"; 1 waiver expired"}},
 	} {
