@@ -16,13 +16,15 @@ func TestSampleIsTold(t *testing.T) {
 		draw func(io.Writer, *report.Report) error
 		want []string
 	}{
-		"table":      {func(w io.Writer, r *report.Report) error { return Table(w, r, Look{}) }, []string{"\nresult: ok: 2 ok; " + sample + " (as of 2026-06-01 12:00:00Z, exit 0)\n"}},
-		"wide":       {func(w io.Writer, r *report.Report) error { return Table(w, r, Look{Wide: true}) }, []string{"; " + sample + " (as of "}},
-		"markdown":   {Markdown, []string{"## akscert: ok; " + sample + "\n"}},
-		"html":       {HTML, []string{"<title>AKS certificates, 2026-06-01: ok; " + sample + "</title>", " This is " + sample + ".</span></p>"}},
-		"nagios":     {Nagios, []string{"AKSCERT OK - 2 ok; " + sample + " | "}},
-		"junit":      {JUnit, []string{`<property name="sampling" value="` + sample + `"></property>`}},
-		"sarif":      {func(w io.Writer, r *report.Report) error { return SARIF(w, r, nil, Checkout{Root: "/src", Dir: "/src"}) }, []string{`"id": "sampled"`, `"level": "note"`, `"text": "` + sample + `"`}},
+		"table":    {func(w io.Writer, r *report.Report) error { return Table(w, r, Look{}) }, []string{"\nresult: ok: 2 ok; " + sample + " (as of 2026-06-01 12:00:00Z, exit 0)\n"}},
+		"wide":     {func(w io.Writer, r *report.Report) error { return Table(w, r, Look{Wide: true}) }, []string{"; " + sample + " (as of "}},
+		"markdown": {Markdown, []string{"## akscert: ok; " + sample + "\n"}},
+		"html":     {HTML, []string{"<title>AKS certificates, 2026-06-01: ok; " + sample + "</title>", " This is " + sample + ".</span></p>"}},
+		"nagios":   {Nagios, []string{"AKSCERT OK - 2 ok; " + sample + " | "}},
+		"junit":    {JUnit, []string{`<property name="sampling" value="` + sample + `"></property>`}},
+		"sarif": {func(w io.Writer, r *report.Report) error {
+			return SARIF(w, r, nil, Checkout{Root: "/src", Dir: "/src"})
+		}, []string{`"id": "sampled"`, `"level": "note"`, `"text": "` + sample + `"`}},
 		"prometheus": {Prometheus, []string{"\n# TYPE akscert_audit_sampled gauge\nakscert_audit_sampled{sampling=\"per-pool=1\"} 1\n"}},
 	} {
 		r := clean()
