@@ -181,6 +181,20 @@ func TestRowsOfAnUnknownCluster(t *testing.T) {
 	}
 }
 
+// What nothing uses is no alarm.
+func TestCopiesAreFaint(t *testing.T) {
+	r := many(2)
+	r.Certificates[0].State, r.Certificates[1].State = report.StateExpired, report.StateExpired
+	r.Certificates[1].Role = report.RoleAPIServerCopy
+	var b bytes.Buffer
+	if err := Table(&b, r, Look{Color: true}); err != nil {
+		t.Fatal(err)
+	}
+	if red, faint := strings.Count(b.String(), "\x1b[31;1mexpired"), strings.Count(b.String(), "\x1b[2mexpired"); red != 1 || faint != 1 {
+		t.Errorf("%d red, %d faint:\n%s", red, faint, &b)
+	}
+}
+
 // A policy that somebody chose is told where the result is: a lenient one finds
 // less.
 func TestResultNamesThePolicy(t *testing.T) {

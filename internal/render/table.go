@@ -66,6 +66,9 @@ func columns(r *report.Report, look Look) []column {
 			if waived[c.ID] != nil {
 				return paint(Visible(string(c.State))+", waived", "info", look.Color)
 			}
+			if c.Role == report.RoleAPIServerCopy && c.State != report.StateOK { // never an alarm: nothing uses it
+				return paint(Visible(string(c.State)), "info", look.Color)
+			}
 			return paint(Visible(string(c.State)), string(c.State), look.Color)
 		}},
 		{head: "EXPIRES", cell: left},
