@@ -483,3 +483,24 @@ type brokenPipe struct{}
 func (brokenPipe) Write([]byte) (int, error) { return 0, io.ErrClosedPipe }
 
 func BenchmarkHTML(b *testing.B) { benchmark(b, HTML) }
+
+// A cluster that somebody has decided to live with does not stand above one that
+// nobody has.
+func TestHTMLWaivedCluster(t *testing.T) {
+	r := blank()
+	for _, id := range []string{"a", "b"} {
+		r.Clusters = append(r.Clusters, report.Cluster{ID: id, Name: id, Sources: []report.SourceStatus{}})
+	}
+	add(r, "a", report.SourceKubeconfig, report.RoleClient, "", "k#users/a", -1, report.StateExpired, "")
+	add(r, "b", report.SourceKubeconfig, report.RoleClient, "", "k#users/b", 100, report.StateWarning, "")
+	r.Findings[0].Waiver = &report.Waived{ID: "w", Expires: "2026-12-31", Reason: "x"}
+	r.Findings = append(r.Findings, report.Finding{Rule: "ca-mismatch", Severity: report.SeverityCritical, Cluster: "a", Message: "x", Waiver: r.Findings[0].Waiver})
+	p := newHTMLPage(r)
+	var got []string
+	for _, g := range p.Groups {
+		got = append(got, g.Name+" "+g.Worst)
+	}
+	if want := []string{"b warning", "a waived"}; !slices.Equal(got, want) {
+		t.Errorf("%q, want %q", got, want)
+	}
+}

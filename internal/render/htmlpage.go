@@ -183,6 +183,10 @@ func (b *htmlBuilder) sort() {
 		}
 		g := b.of(f.Cluster)
 		g.Found++
+		if f.Waiver != nil {
+			g.judge(htmlWaived, 1)
+			continue
+		}
 		g.judge(string(f.Severity), htmlSeverityRank(f.Severity))
 	}
 	for _, x := range r.Gaps {
@@ -190,8 +194,9 @@ func (b *htmlBuilder) sort() {
 			g.Gaps += x.Count
 		}
 	}
+	covered := waivedRows(r)
 	for _, g := range b.Groups {
-		g.close(r.AsOf)
+		g.close(r.AsOf, covered)
 	}
 	slices.SortStableFunc(b.Groups, htmlWorstFirst)
 	for i, g := range b.Groups {
@@ -224,15 +229,23 @@ func (g *htmlGroup) judge(word string, rank int) {
 	}
 }
 
+// htmlWaived is the worst of a cluster that somebody has decided to live with: it
+// ranks with what is due.
+const htmlWaived = "waived"
+
 // close sums up a group. A copy of the API server's certificate counts for
 // nothing, here as in the exit code.
-func (g *htmlGroup) close(asOf time.Time) {
+func (g *htmlGroup) close(asOf time.Time, waived map[string][]report.Waived) {
 	var counted []*report.Certificate
 	for _, c := range g.certificates {
 		if c.Role == report.RoleAPIServerCopy {
 			continue
 		}
 		counted = append(counted, c)
+		if waived[c.ID] != nil {
+			g.judge(htmlWaived, 1)
+			continue
+		}
 		g.judge(string(c.State), htmlStateRank(c.State))
 	}
 	g.Size, g.Next, g.Lane = len(g.certificates), htmlNext(asOf, counted), newHTMLLane(asOf, counted)
