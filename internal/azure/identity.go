@@ -61,8 +61,9 @@ func newCredential(cfg Config, where place) (azcore.TokenCredential, error) {
 
 // identity hands out the credential's tokens. It keeps them, because az and its
 // like start a process for each and every SDK client would ask again; it keeps
-// a refusal for a minute, so that a fleet does not wait for each one anew; and
-// it says once who we are.
+// a refusal for a minute, so that a fleet does not wait for each one anew, but
+// for that kind of token alone: who may not have one for API servers may have
+// ARM's. It says once who we are.
 type identity struct {
 	inner  azcore.TokenCredential
 	tenant string
@@ -71,14 +72,18 @@ type identity struct {
 
 	turn      chan struct{} // holds one element: the right to look at what follows
 	tokens    map[string]azcore.AccessToken
-	refused   *Error
-	refusedAt time.Time
+	refusals  map[string]refusal
 	announced bool
+}
+
+type refusal struct {
+	why *Error
+	at  time.Time
 }
 
 func newIdentity(inner azcore.TokenCredential, tenant string, log func(string, ...any), now func() time.Time) *identity {
 	return &identity{inner: inner, tenant: tenant, log: log, now: now,
-		turn: make(chan struct{}, 1), tokens: map[string]azcore.AccessToken{}}
+		turn: make(chan struct{}, 1), tokens: map[string]azcore.AccessToken{}, refusals: map[string]refusal{}}
 }
 
 // GetToken is azcore.TokenCredential.
@@ -93,19 +98,20 @@ func (i *identity) GetToken(ctx context.Context, o policy.TokenRequestOptions) (
 	if token, ok := i.tokens[key]; ok && o.Claims == "" && i.now().Before(token.ExpiresOn.Add(-5*time.Minute)) {
 		return token, nil
 	}
-	if i.refused != nil && i.now().Before(i.refusedAt.Add(time.Minute)) {
-		return azcore.AccessToken{}, i.refused
+	if r, ok := i.refusals[key]; ok && i.now().Before(r.at.Add(time.Minute)) {
+		return azcore.AccessToken{}, r.why
 	}
 	token, err := i.inner.GetToken(ctx, o)
 	if err != nil {
 		if ctx.Err() != nil {
 			return azcore.AccessToken{}, ended(ctx, "signing in")
 		}
-		i.refused, i.refusedAt = signInFailure(err), i.now()
-		return azcore.AccessToken{}, i.refused
+		why := signInFailure(err)
+		i.refusals[key] = refusal{why, i.now()}
+		return azcore.AccessToken{}, why
 	}
 	if err := i.introduce(token.Token); err != nil {
-		i.refused, i.refusedAt = err, i.now()
+		i.refusals[key] = refusal{err, i.now()}
 		return azcore.AccessToken{}, err
 	}
 	i.tokens[key] = token

@@ -198,6 +198,32 @@ func TestIdentityAsksOnce(t *testing.T) {
 	}
 }
 
+// one has tokens of one kind alone.
+type one struct {
+	static
+	scope string
+}
+
+func (o one) GetToken(ctx context.Context, asked policy.TokenRequestOptions) (azcore.AccessToken, error) {
+	if asked.Scopes[0] != o.scope {
+		return azcore.AccessToken{}, errors.New("AADSTS65001: consent is missing")
+	}
+	return o.static.GetToken(ctx, asked)
+}
+
+// Who may not have a token for API servers may have ARM's, and at once.
+func TestIdentityRefusesOneKind(t *testing.T) {
+	i := newIdentity(one{static{jwt(`{}`)}, "arm"}, "", func(string, ...any) {}, newClock().now)
+	for range 2 {
+		if _, err := i.GetToken(t.Context(), policy.TokenRequestOptions{Scopes: []string{"servers"}}); err == nil {
+			t.Error("a token for API servers")
+		}
+		if _, err := i.GetToken(t.Context(), policy.TokenRequestOptions{Scopes: []string{"arm"}}); err != nil {
+			t.Errorf("no token for ARM: %v", err)
+		}
+	}
+}
+
 func TestIdentityOfAnotherTenant(t *testing.T) {
 	i := newIdentity(static{jwt(`{"tid":"22222222-2222-2222-2222-222222222222"}`)}, "11111111-1111-1111-1111-111111111111", func(string, ...any) {}, time.Now)
 	_, err := i.GetToken(t.Context(), policy.TokenRequestOptions{Scopes: []string{"a"}})
