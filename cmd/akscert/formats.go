@@ -304,7 +304,7 @@ func beside(path string) (place, error) {
 		p.mode, create = info.Mode().Perm(), info.Mode().Perm()
 	}
 	base := filepath.Base(p.path)
-	name := filepath.Join(filepath.Dir(p.path), "."+base[:min(len(base), 200)]+"."+strings.ToLower(rand.Text()[:8])) // file systems allow 255 octets
+	name := filepath.Join(filepath.Dir(p.path), "."+strings.ToValidUTF8(base[:min(len(base), 200)], "")+"."+strings.ToLower(rand.Text()[:8])) // file systems allow 255 octets
 	f, err := os.OpenFile(name, os.O_WRONLY|os.O_CREATE|os.O_EXCL, create)
 	if err == nil {
 		p.temporary = f

@@ -13,7 +13,7 @@ func exitCodesTopic() *cobra.Command {
   0    all that was asked for was examined; nothing at or above --fail-on
   1    something at or above --fail-on (also when there are gaps too)
   2    usage, configuration or internal error, or inspect could read nothing at
-       all; nothing trustworthy was produced, and stdout is empty
+       all; stdout is empty, unless only a file of --report was not written
   3    nothing that fails, but part of what was asked for could not be
        examined, or nothing matched (--allow-incomplete turns the former to 0)
   130  interrupted by SIGINT; the report says complete: false

@@ -50,7 +50,7 @@ func (a *Auditor) trust(h collect.Handshake) {
 
 // mismatch is mismatch, remembered: contexts of one cluster, of which a kubeconfig
 // can have thousands, all show the same chain, and to check a signature of AKS's CA
-// takes longer than the handshake did.
+// takes nearly as long as the handshake did.
 func (a *Auditor) mismatch(presented, cas []certs.Certificate) (why string, uncheckable bool) {
 	var prints strings.Builder
 	for i, c := range slices.Concat(presented, cas) {

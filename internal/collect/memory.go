@@ -13,7 +13,7 @@ import (
 // Memory is what a run has read already. Of one cluster the kubeconfig, the API
 // server and the sources that sign in there all show the same CA, the contexts of
 // its users do so again, and to read a CA is to check its own signature: a third of
-// a millisecond for AKS's 4,096 bits, more than a handshake takes.
+// a millisecond for AKS's 4,096 bits, most of what a handshake takes.
 //
 // It remembers the last thousand, where they are of an ordinary size. What it hands
 // out is shared: nobody writes to what a certificate points to. nil remembers

@@ -38,13 +38,6 @@ func NewTurns(atOnce int) *Turns {
 // Share is how many turns one asker has at once. For more it waits.
 func (t *Turns) Share() int { return t.share }
 
-// Waiting is how many turns are waited for.
-func (t *Turns) Waiting() int {
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	return len(t.waiting)
-}
-
 // Take waits for a turn for by, who gives it back by calling done. The error is why
 // ctx ended.
 func (t *Turns) Take(ctx context.Context, by *Asker) (done func(), err error) {

@@ -3,9 +3,60 @@ package collect
 import (
 	"context"
 	"errors"
+	"runtime"
 	"sync"
 	"testing"
+	"time"
 )
+
+// Where clusters that hang hold all turns, the next one that is free goes to who
+// has none, however many they wait for themselves and since when.
+func TestTurnsOfTheFewest(t *testing.T) {
+	turns := NewTurns(4)
+	var sick [2]Asker
+	well, release := new(Asker), make(chan struct{})
+	ctx, cancel := context.WithCancel(t.Context())
+	var hanging sync.WaitGroup
+	for i := range sick {
+		for range 20 {
+			hanging.Go(func() {
+				if done, err := turns.Take(ctx, &sick[i]); err == nil {
+					select {
+					case <-release:
+					case <-ctx.Done():
+					}
+					done()
+				}
+			})
+		}
+	}
+	given := make(chan struct{})
+	waits := func(n int) {
+		for have := -1; have != n; {
+			turns.mu.Lock()
+			have = len(turns.waiting)
+			turns.mu.Unlock()
+			runtime.Gosched()
+		}
+	}
+	waits(36)
+	go func() {
+		defer close(given)
+		if done, err := turns.Take(ctx, well); err == nil {
+			done()
+		}
+	}()
+	waits(37)
+	release <- struct{}{}
+	select {
+	case <-given:
+	case <-time.After(10 * time.Second):
+		t.Error("the turn went to a cluster that hangs")
+	}
+	cancel()
+	hanging.Wait()
+	<-given
+}
 
 // A turn is given back by one who went away while waiting, or while it was given.
 func TestTurnsAreGivenBack(t *testing.T) {

@@ -68,29 +68,3 @@ func TestOneSickCluster(t *testing.T) {
 		t.Error("more than its share is under way")
 	}
 }
-
-// Where clusters that hang hold all turns, the next one that is free goes to who
-// has none.
-func TestTwoSickClusters(t *testing.T) {
-	door := New(Config{Parallel: 8})
-	one, other := hanging(t, door, 50), hanging(t, door, 50)
-	for range 4 {
-		<-one.arrived
-		<-other.arrived
-	}
-	done := make(chan struct{})
-	go func() {
-		defer close(done)
-		answers(t, door)
-	}()
-	waits := func() bool { return door.turns.Waiting() == 93 } // the healthy one too
-	for !waits() {
-		select {
-		case <-done:
-			t.Fatal("it had a turn, and there was none")
-		default:
-		}
-	}
-	one.release <- struct{}{}
-	<-done
-}
