@@ -122,7 +122,7 @@ func newHTMLPage(r *report.Report) *htmlPage {
 			p.Counts = append(p.Counts, c)
 		}
 	}
-	b := &htmlBuilder{htmlPage: p, groups: map[string]*htmlGroup{}, rows: map[string]int{}, todo: map[string]*htmlTodo{}}
+	b := &htmlBuilder{htmlPage: p, groups: map[string]*htmlGroup{}, rows: map[string]int{}, todo: map[string]*htmlTodo{}, waived: waivedRows(p.R)}
 	b.sort()
 	b.findings()
 	b.certificates()
@@ -139,6 +139,7 @@ type htmlBuilder struct {
 	rows   map[string]int        // by certificate: the index of the first row, plus one
 	found  map[int][]htmlFinding
 	todo   map[string]*htmlTodo // by remedy
+	waived map[string][]report.Waived
 }
 
 // of is the group of a cluster, which may be one that the report does not list,
@@ -194,9 +195,8 @@ func (b *htmlBuilder) sort() {
 			g.Gaps += x.Count
 		}
 	}
-	covered := waivedRows(r)
 	for _, g := range b.Groups {
-		g.close(r.AsOf, covered)
+		g.close(r.AsOf, b.waived)
 	}
 	slices.SortStableFunc(b.Groups, htmlWorstFirst)
 	for i, g := range b.Groups {
@@ -346,10 +346,10 @@ func (t *htmlTodo) add(f htmlFinding, g *htmlGroup) {
 
 // certificates makes the rows; those that are ok are folded where they are many.
 func (b *htmlBuilder) certificates() {
-	fold, waived := b.R.Summary.States.OK > htmlMostOK, waivedRows(b.R)
+	fold := b.R.Summary.States.OK > htmlMostOK
 	for i := range b.R.Certificates {
 		c := &b.R.Certificates[i]
-		row := htmlRow{C: c, Waived: waived[c.ID] != nil, Findings: b.found[i]}
+		row := htmlRow{C: c, Waived: b.waived[c.ID] != nil, Findings: b.found[i]}
 		if len(row.Findings) > 0 {
 			row.ID = fmt.Sprintf("k%d", i+1)
 		}
